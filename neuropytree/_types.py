@@ -1,0 +1,165 @@
+"""The contracts that every other module is written against: `Tick`, `AbstractDynamics`, `Drive`."""
+
+import abc
+import dataclasses
+import zlib
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
+
+from ._errors import listing, no_key
+
+State = PyTree[Any]
+Output = PyTree[Any]
+Spikes = Float[Array, "..."] | Bool[Array, "..."]
+
+
+def as_parameter(x: ArrayLike) -> Array:
+    """A parameter as an array leaf: floating, and never weakly typed, so that replacing it compiles nothing new."""
+    x = x if isinstance(x, jax.Array | np.ndarray) else np.asarray(x)
+    dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) and isinstance(x, jax.Array) else jnp.result_type(float)
+    return jnp.asarray(x, dtype=dtype)
+
+
+def fold_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """The random stream of the place called `name`: it depends on the name and never on siblings or their order."""
+    return jr.fold_in(key, zlib.crc32(name.encode()))
+
+
+class Tick(eqx.Module):
+    """The only clock, handed to every `step`.
+
+    **Arguments:**
+
+    - `t`: time at the beginning of the step, `index * dt`, in ms; computed from the index, never accumulated.
+    - `dt`: length of the step in ms.
+    - `index`: number of the step, int32.
+    - `key`: random key of this step, or `None` in a run without randomness.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        tick = npt.Tick.at(3, dt=0.1)
+        ```
+    """
+
+    t: Float[Array, ""]
+    dt: float | Float[Array, ""]
+    index: Int[Array, ""]
+    key: Key[Array, ""] | None = None
+
+    @classmethod
+    def at(cls, index: int | Int[Array, ""], *, dt: float, key: Key[Array, ""] | None = None) -> "Tick":
+        """The tick of step `index`; `key` is the key of the whole run, folded here with the index."""
+        index = jnp.asarray(index, dtype=jnp.int32)
+        t = index.astype(jnp.result_type(float)) * dt
+        return cls(t, dt, index, None if key is None else jr.fold_in(key, index))
+
+    def fold(self, name: str) -> "Tick":
+        """The same instant with the independent random stream of the child called `name`."""
+        return self if self.key is None else Tick(self.t, self.dt, self.index, fold_key(self.key, name))
+
+    def require_key(self, who: str, use: str) -> Key[Array, ""]:
+        """The key, or an error that says who needed it for what.
+
+        **Raises:** `ValueError` if the run has no key.
+        """
+        if self.key is None:
+            raise no_key(who, use)
+        return self.key
+
+
+class Drive(eqx.Module):
+    r"""What flows into a cell: the current $i - g v$, linear in the voltage it will meet.
+
+    Drives add. Keeping `g` apart lets an exponential step see conductances.
+
+    **Arguments:**
+
+    - `i`: current at zero voltage (pA; or mV where the membrane has resistance 1), inward positive.
+    - `g`: conductance (nS; or in units of the leak), or `None` where the current does not depend on the voltage.
+    """
+
+    i: Array
+    g: Array | None = None
+
+    def __add__(self, other: "Drive") -> "Drive":
+        if self.g is None or other.g is None:
+            return Drive(self.i + other.i, other.g if self.g is None else self.g)
+        return Drive(self.i + other.i, self.g + other.g)
+
+    @staticmethod
+    def of(x: "ArrayLike | Drive | None", dtype: Any) -> "Drive":
+        """`x` as a drive of the given dtype: a current, a drive, or `None` for nothing."""
+        if isinstance(x, Drive):
+            return jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), x)
+        return Drive(jnp.zeros((), dtype) if x is None else jnp.asarray(x).astype(dtype))
+
+
+class AbstractDynamics(eqx.Module):
+    """Anything with state: an immutable module whose state is a separate pytree.
+
+    Subclasses implement `init` and `step`. Parameters are array leaves; whatever fixes the structure (sizes, names) is
+    `eqx.field(static=True)`. The structure, shapes and dtypes of the state never change across `step`.
+    """
+
+    @abc.abstractmethod
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> State:
+        """The initial state for steps of `dt` ms; `key` where anything in it is random."""
+
+    @abc.abstractmethod
+    def step(self, state: State, input: Any, tick: Tick) -> tuple[State, Output]:
+        """The state one step on, and the output of that step."""
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape that one step's input may broadcast to: a tuple, a dictionary of tuples, or `None` if anything goes."""
+        return None
+
+    def read(self, path: str, state: State, output: Output) -> Array:
+        """The variable called `path` of a state and output, for recording.
+
+        **Raises:** `ValueError` if there is none of that name.
+        """
+        return find(state, path, who=type(self).__name__)
+
+
+def fields_of(tree: Any) -> dict[str, Any]:
+    """The named children of a node: fields of a module that are not static, or items of a dictionary."""
+    if isinstance(tree, eqx.Module):
+        names = [f.name for f in dataclasses.fields(tree) if not f.metadata.get("static", False)]
+        return {name: getattr(tree, name) for name in names}
+    return dict(tree) if isinstance(tree, dict) else {}
+
+
+def variables(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted names and values of every array in nested modules and dictionaries."""
+    found: dict[str, Any] = {}
+    for name, child in fields_of(tree).items():
+        path = f"{prefix}.{name}" if prefix else str(name)
+        below = variables(child, path)
+        if below:
+            found |= below
+        elif hasattr(child, "shape") and hasattr(child, "dtype"):
+            found[path] = child
+    return found
+
+
+def find(tree: Any, path: str, *, who: str, also: tuple[str, ...] = ()) -> Any:
+    """The array whose dotted name in `tree` is `path` or ends with it.
+
+    **Raises:** `ValueError` if no array or more than one is called so; `also` lists other names that would have done.
+    """
+    found = variables(tree)
+    hits = [name for name in found if name == path] or [name for name in found if name.endswith("." + path)]
+    if len(hits) == 1:
+        return found[hits[0]]
+    trouble = f"is ambiguous in {who}: {listing(hits)}" if hits else f"is not a variable of {who}"
+    names = [*also, *(hits or {name.rsplit(".", 1)[-1] for name in found})]
+    raise ValueError(f"'{path}' {trouble}; it has {listing(names)}")

@@ -1,0 +1,12 @@
+"""Who is connected to whom: rules, and the linear operators that they make."""
+
+from ._base import AbstractConnectivity as AbstractConnectivity
+from ._base import AbstractConnector as AbstractConnector
+from ._csr import CSR as CSR
+from ._dense import AllToAll as AllToAll
+from ._dense import Dense as Dense
+from ._dense import Diagonal as Diagonal
+from ._dense import OneToOne as OneToOne
+from ._fixed_prob import FixedProb as FixedProb
+from ._from import from_coo as from_coo
+from ._from import from_scipy as from_scipy

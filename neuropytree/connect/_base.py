@@ -1,0 +1,103 @@
+"""What a connectivity is, and what a rule that makes one is."""
+
+import abc
+from typing import Any, NoReturn
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from .._errors import no_key
+from .._types import Spikes, as_parameter
+from ..init import AbstractInitializer
+from ..ops._csr import Impl
+
+Weight = ArrayLike | AbstractInitializer
+
+
+class AbstractConnectivity(eqx.Module):
+    """A linear map from `in_size` pre neurons to `out_size` post neurons, with its `weight` as a leaf."""
+
+    weight: eqx.AbstractVar[Float[Array, "..."]]
+    in_size: eqx.AbstractVar[int]
+    out_size: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        r"""From pre to post: $y_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$; `acc` is updated in place inside a compiled loop."""
+
+    @abc.abstractmethod
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        r"""From post to pre: $x_i = \mathrm{acc}_i + \sum_j w_{ij} y_j$."""
+
+    @abc.abstractmethod
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        """The outer product `pre[i] * post[j]` at the edges, in their order."""
+
+    @abc.abstractmethod
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        """The matrix, (pre, post); edges that stand twice add up."""
+
+    @property
+    @abc.abstractmethod
+    def nnz(self) -> int:
+        """Number of edges."""
+
+
+class AbstractConnector(eqx.Module):
+    """A rule that makes a connectivity for given sizes."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
+    ) -> AbstractConnectivity:
+        """The connectivity from `in_size` pre to `out_size` post neurons.
+
+        A number as `weight` is one weight shared by all edges; an array has one for each edge, and an initializer draws one for each.
+        """
+
+
+def check_sizes(in_size: int, out_size: int) -> None:
+    for name, n in (("in_size", in_size), ("out_size", out_size)):
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n < 2**31:
+            raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
+
+
+def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | None) -> Array:
+    """`weight` as a leaf: shape `()`, or `shape` if it is one for each edge.
+
+    **Raises:** `ValueError` for any other shape.
+    """
+    if isinstance(weight, AbstractInitializer):
+        return weight(shape, key=key)
+    array = as_parameter(weight)
+    if array.shape not in ((), shape):
+        raise ValueError(f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge")
+    return array
+
+
+def concrete(x: Any, what: str) -> np.ndarray:
+    """A value that decides shapes, as NumPy.
+
+    **Raises:** `ValueError` inside a JAX transformation, where it isn't known.
+    """
+    if isinstance(x, jax.core.Tracer):
+        _traced(what)
+    return np.asarray(x)
+
+
+def _traced(what: str) -> NoReturn:
+    raise ValueError(
+        f"{what} decides the number of edges, so it must be known when the connectivity is made: make the connectivity outside "
+        "jax.jit, jax.vmap and jax.grad, and transform over its weight"
+    )
+
+
+def generator(key: Key[Array, ""] | None, who: str) -> np.random.Generator:
+    """A NumPy generator that depends on the key alone."""
+    if key is None:
+        raise no_key(who, "which neurons are connected")
+    data = key if jnp.issubdtype(getattr(key, "dtype", None), np.uint32) else jax.random.key_data(key)
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(concrete(data, f"{who}'s key").tolist())))

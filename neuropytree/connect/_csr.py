@@ -1,0 +1,128 @@
+"""Sparse connectivity in compressed sparse rows."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Key
+
+from .._types import Spikes
+from ..ops._csr import Impl, csr_matvec, csr_outer, csr_transposed_matvec
+from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+
+
+class CSR(AbstractConnectivity):
+    r"""Sparse connectivity, edges ordered by pre and then post neuron; an edge that stands twice counts twice.
+
+    **Arguments:**
+
+    - `indices`: post neuron of each edge. May be longer than `indptr[-1]`: the rest is room that holds no edges.
+    - `indptr`: edges of pre neuron `i` are entries `indptr[i]` to `indptr[i + 1]`; length `in_size + 1`.
+    - `weight`: shape `()`, shared by all edges, or one for each entry of `indices`. A leaf: differentiate, vmap or replace it.
+    - `in_size`, `out_size`: numbers of pre and post neurons.
+    - `key`: for a weight that is drawn.
+
+    `W(x)` carries events from pre to post and costs the edges of the neurons that fired.
+
+    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        W = npt.connect.CSR([0, 2, 1], [0, 2, 3], weight=0.5, in_size=2, out_size=3)
+        W(jnp.array([True, False]))
+        ```
+    """
+
+    weight: Float[Array, "..."]
+    indices: Int[Array, " room"]
+    indptr: Int[Array, " rows"]
+    in_size: int = eqx.field(static=True)
+    out_size: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        indices: ArrayLike,
+        indptr: ArrayLike,
+        *,
+        weight: Weight = 1.0,
+        in_size: int,
+        out_size: int,
+        key: Key[Array, ""] | None = None,
+    ):
+        check_sizes(in_size, out_size)
+        cols = _index_array("indices", concrete(indices, "indices"))
+        ptr = _index_array("indptr", concrete(indptr, "indptr"))
+        _validate(cols, ptr, in_size, out_size)
+        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.weight = edge_weights(weight, cols.shape, key)
+        self.indices, self.indptr = jnp.asarray(cols, jnp.int32), jnp.asarray(ptr, jnp.int32)
+
+    @property
+    def nnz(self) -> int:
+        return int(self.indptr[-1])
+
+    def _zeros(self, shape: tuple[int, ...]) -> Array:
+        return jnp.zeros(shape, self.weight.dtype)
+
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        acc = self._zeros((self.out_size,)) if acc is None else acc
+        return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        acc = self._zeros((self.in_size,)) if acc is None else acc
+        return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        """One value for each entry of `indices`, 0 in the room behind the edges."""
+        return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
+
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        rows, cols = self.edges()
+        values = jnp.broadcast_to(self.weight, self.indices.shape)[: len(rows)]
+        return self._zeros((self.in_size, self.out_size)).at[rows, cols].add(values)
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pre and post neuron of each edge, as NumPy arrays of length `nnz`."""
+        ptr = concrete(self.indptr, "indptr")
+        rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
+        return rows, concrete(self.indices, "indices")[: ptr[-1]]
+
+
+def _index_array(name: str, x: np.ndarray) -> np.ndarray:
+    if x.ndim != 1:
+        raise ValueError(f"{name} has {x.ndim} dimensions; expected one")
+    if x.size == 0:
+        return x.astype(np.int32)
+    if not np.issubdtype(x.dtype, np.integer):
+        raise TypeError(f"{name} is {x.dtype}; expected integers")
+    return x
+
+
+def _validate(indices: np.ndarray, indptr: np.ndarray, in_size: int, out_size: int) -> None:
+    if indptr.shape != (in_size + 1,):
+        raise ValueError(f"indptr has length {len(indptr)}; expected in_size + 1 = {in_size + 1}")
+    if indices.size >= 2**31:
+        raise ValueError(f"{indices.size} edges are more than 2^31 - 1; split the connectivity by rows")
+    if indptr[0] != 0:
+        raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
+    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
+    if falls.size:
+        i = int(falls[0])
+        raise ValueError(f"indptr falls from {indptr[i]} to {indptr[i + 1]} at entry {i + 1}; it must never decrease")
+    nnz = int(indptr[-1])
+    if nnz > indices.size:
+        raise ValueError(f"indptr ends at {nnz}, but there are {indices.size} indices")
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= out_size):
+        e = int(np.flatnonzero((indices < 0) | (indices >= out_size))[0])
+        raise ValueError(f"indices[{e}] is {indices[e]}; expected 0 to out_size - 1 = {out_size - 1}")
+    # a column may not be smaller than the one before it in the same row
+    drops = np.flatnonzero(indices[1:nnz] < indices[: max(nnz - 1, 0)]) + 1
+    if drops.size:
+        inside = drops[~np.isin(drops, indptr)]
+        if inside.size:
+            e = int(inside[0])
+            raise ValueError(
+                f"indices[{e}] is {indices[e]} after {indices[e - 1]} in the same row; sort each row "
+                "(npt.connect.from_coo and from_scipy do)"
+            )

@@ -1,0 +1,181 @@
+"""Connectivity without gaps: every pair, or each neuron with its counterpart."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from .._types import Spikes, fold_key
+from ..ops._csr import Impl
+from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes, edge_weights
+
+
+def _as_float(x: Spikes, weight: Array) -> Array:
+    return jnp.asarray(x).astype(weight.dtype)
+
+
+def _check(name: str, x: Array, size: int) -> None:
+    if x.shape != (size,):
+        raise ValueError(f"{name} has shape {x.shape}; expected ({size},) (jax.vmap adds batch dimensions)")
+
+
+class Dense(AbstractConnectivity):
+    """Every pre neuron to every post neuron.
+
+    **Arguments:**
+
+    - `weight`: shape `()`, shared by all pairs, in which case no matrix is ever made; or the matrix, (in_size, out_size).
+    - `in_size`, `out_size`: numbers of pre and post neurons.
+    - `include_self`: whether neuron `i` connects to neuron `i`; if not, the diagonal of the weight is never used.
+
+    A matrix is multiplied whole by XLA whatever the number of events, and `impl` makes no difference.
+
+    **Raises:** `ValueError` for a weight of another shape.
+    """
+
+    weight: Float[Array, "..."]
+    in_size: int = eqx.field(static=True)
+    out_size: int = eqx.field(static=True)
+    include_self: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        weight: Weight,
+        *,
+        in_size: int,
+        out_size: int,
+        include_self: bool = True,
+        key: Key[Array, ""] | None = None,
+    ):
+        check_sizes(in_size, out_size)
+        self.in_size, self.out_size, self.include_self = int(in_size), int(out_size), include_self
+        self.weight = edge_weights(weight, (in_size, out_size), key)
+
+    @property
+    def nnz(self) -> int:
+        missing = 0 if self.include_self else min(self.in_size, self.out_size)
+        return self.in_size * self.out_size - missing
+
+    def _matrix(self) -> Array:
+        return self.weight if self.include_self else jnp.where(self._off_diagonal(), self.weight, jnp.zeros_like(self.weight))
+
+    def _off_diagonal(self) -> Array:
+        return ~jnp.eye(self.in_size, self.out_size, dtype=bool)
+
+    def _shared(self, x: Array, out_size: int) -> Array:
+        total = jnp.broadcast_to(jnp.sum(x), (out_size,))
+        if not self.include_self:
+            common = min(self.in_size, self.out_size)
+            total = total.at[:common].add(-x[:common])
+        return self.weight * total
+
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        del impl
+        x = _as_float(x, self.weight)
+        _check("x", x, self.in_size)
+        y = self._shared(x, self.out_size) if self.weight.ndim == 0 else x @ self._matrix()
+        return y if acc is None else acc + y
+
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        del impl
+        y = _as_float(y, self.weight)
+        _check("y", y, self.out_size)
+        x = self._shared(y, self.in_size) if self.weight.ndim == 0 else self._matrix() @ y
+        return x if acc is None else acc + x
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        """Shape (in_size, out_size)."""
+        del impl
+        product = jnp.outer(_as_float(pre, self.weight), _as_float(post, self.weight))
+        return product if self.include_self else jnp.where(self._off_diagonal(), product, jnp.zeros_like(product))
+
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        full = jnp.broadcast_to(self.weight, (self.in_size, self.out_size))
+        return full if self.include_self else jnp.where(self._off_diagonal(), full, jnp.zeros_like(full))
+
+
+class Diagonal(AbstractConnectivity):
+    """Each neuron to the one with its number.
+
+    **Arguments:**
+
+    - `weight`: shape `()`, or one for each neuron.
+    - `size`: number of neurons on either side.
+
+    **Raises:** `ValueError` for a weight of another shape.
+    """
+
+    weight: Float[Array, "..."]
+    in_size: int = eqx.field(static=True)
+    out_size: int = eqx.field(static=True)
+
+    def __init__(self, weight: Weight, *, size: int, key: Key[Array, ""] | None = None):
+        check_sizes(size, size)
+        self.in_size = self.out_size = int(size)
+        self.weight = edge_weights(weight, (size,), key)
+
+    @property
+    def nnz(self) -> int:
+        return self.in_size
+
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        del impl
+        x = _as_float(x, self.weight)
+        _check("x", x, self.in_size)
+        y = self.weight * x
+        return y if acc is None else acc + y
+
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        return self(y, acc, impl=impl)
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        """Shape (size,)."""
+        del impl
+        return _as_float(pre, self.weight) * _as_float(post, self.weight)
+
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        return jnp.diag(jnp.broadcast_to(self.weight, (self.in_size,)))
+
+
+class AllToAll(AbstractConnector):
+    """Connects every pair.
+
+    **Arguments:**
+
+    - `include_self`: whether neuron `i` connects to neuron `i`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        W = npt.connect.AllToAll()(100, 50, weight=0.1)
+        ```
+    """
+
+    include_self: bool = eqx.field(static=True, default=True)
+
+    def __call__(
+        self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
+    ) -> Dense:
+        key = None if key is None else fold_key(key, "weight")
+        return Dense(weight, in_size=in_size, out_size=out_size, include_self=self.include_self, key=key)
+
+
+class OneToOne(AbstractConnector):
+    """Connects each neuron with the one of the same number.
+
+    **Raises:** `ValueError` when called for two sizes that differ.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        W = npt.connect.OneToOne()(100, 100, weight=0.1)
+        ```
+    """
+
+    def __call__(
+        self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
+    ) -> Diagonal:
+        if in_size != out_size:
+            raise ValueError(f"OneToOne connects populations of equal size; got {in_size} and {out_size} neurons")
+        return Diagonal(weight, size=in_size, key=None if key is None else fold_key(key, "weight"))

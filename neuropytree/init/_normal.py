@@ -1,0 +1,38 @@
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from .._types import as_parameter
+from ._base import AbstractInitializer, need_key
+
+
+class Normal(AbstractInitializer):
+    r"""Independent normal values, $\mathcal{N}(\mathrm{mean}, \mathrm{std}^2)$.
+
+    **Arguments:**
+
+    - `mean`, `std`: in the unit of what it initialises. Defaults 0 and 1.
+
+    **Raises:** `ValueError` when called without a key.
+
+    !!! example
+
+        ```python
+        import jax, neuropytree as npt
+        npt.init.Normal(-55.0, 2.0)((3,), key=jax.random.key(0))
+        ```
+    """
+
+    mean: Float[Array, ""]
+    std: Float[Array, ""]
+
+    def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0):
+        self.mean, self.std = as_parameter(mean), as_parameter(std)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
+    ) -> Float[Array, "..."]:
+        dtype = dtype or jnp.result_type(self.mean, self.std)
+        return self.mean.astype(dtype) + self.std.astype(dtype) * jr.normal(need_key(key, "init.Normal"), shape, dtype)

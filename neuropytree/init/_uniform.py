@@ -1,0 +1,40 @@
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from .._types import as_parameter
+from ._base import AbstractInitializer, need_key
+
+
+class Uniform(AbstractInitializer):
+    r"""Independent values, uniform on $[\mathrm{low}, \mathrm{high})$.
+
+    **Arguments:**
+
+    - `low`, `high`: the interval, in the unit of what it initialises. Defaults 0 and 1.
+
+    **Raises:** `ValueError` when called without a key.
+
+    !!! example
+
+        ```python
+        import jax, neuropytree as npt
+        npt.init.Uniform(-70.0, -50.0)((3,), key=jax.random.key(0))
+        ```
+    """
+
+    low: Float[Array, ""]
+    high: Float[Array, ""]
+
+    def __init__(self, low: ArrayLike = 0.0, high: ArrayLike = 1.0):
+        self.low, self.high = as_parameter(low), as_parameter(high)
+
+    def __call__(
+        self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
+    ) -> Float[Array, "..."]:
+        dtype = dtype or jnp.result_type(self.low, self.high)
+        unit = jr.uniform(need_key(key, "init.Uniform"), shape, dtype)
+        low, high = self.low.astype(dtype), self.high.astype(dtype)
+        return low + (high - low) * unit

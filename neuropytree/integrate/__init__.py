@@ -1,0 +1,10 @@
+"""Steppers: how the smooth part of a model is advanced by one step of the clock."""
+
+from ._base import AbstractField as AbstractField
+from ._base import AbstractStepper as AbstractStepper
+from ._base import Linear as Linear
+from ._diffrax import Diffrax as Diffrax
+from ._explicit import RK4 as RK4
+from ._explicit import Euler as Euler
+from ._exponential import ExponentialEuler as ExponentialEuler
+from ._exponential import ExponentialEulerMaruyama as ExponentialEulerMaruyama

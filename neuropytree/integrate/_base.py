@@ -1,0 +1,66 @@
+"""What a stepper is, and what it asks of the thing that it advances."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, Key, PyTree
+
+
+class Linear(eqx.Module):
+    r"""The coefficients of a conditionally linear variable, $\dot y = a y + b$ with everything else held.
+
+    **Arguments:**
+
+    - `a`: 1/ms.
+    - `b`: unit of y per ms.
+    - `nonzero`: that `a` is never zero, which spares the guarded form of the exponential step.
+    """
+
+    a: Array
+    b: Array
+    nonzero: bool = eqx.field(static=True, default=False)
+
+
+class AbstractField(eqx.Module):
+    r"""The smooth part of a model, $\mathrm{d}y = f(t, y, u)\,\mathrm{d}t + g(t, y, u)\,\mathrm{d}W$.
+
+    `y` is a pytree of variables, `u` the input held over a step. The same object can be handed to Diffrax:
+    `diffrax.ODETerm(field.vector_field)` with `args=u`.
+    """
+
+    @abc.abstractmethod
+    def vector_field(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree:
+        r"""The derivative $f$, with the structure of `y`, per ms."""
+
+    def linear(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree | None:
+        """A `Linear` for every variable that is conditionally linear and `None` for the others, in the structure of `y`.
+
+        `None` alone declares nothing. Whatever is declared must agree with `vector_field`.
+        """
+        del t, y, u
+        return None
+
+    def diffusion(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree | None:
+        r"""The amplitude $g$ of independent white noise in each variable (unit of y per $\sqrt{\mathrm{ms}}$), or `None`."""
+        del t, y, u
+        return None
+
+
+class AbstractStepper(eqx.Module):
+    """Advances a field by one step of the clock."""
+
+    @abc.abstractmethod
+    def step(
+        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+    ) -> PyTree:
+        """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it."""
+
+
+def refuse_noise(stepper: AbstractStepper, field: AbstractField, t: ArrayLike, y: PyTree, u: Any) -> None:
+    """An ODE stepper must not drop a declared noise without a word."""
+    if field.diffusion(t, y, u) is not None:
+        raise ValueError(
+            f"{type(stepper).__name__} has no noise, but {type(field).__name__} declares a diffusion: "
+            "use ExponentialEulerMaruyama, or leave the noise amplitude out"
+        )

@@ -1,0 +1,103 @@
+"""Cells with input ports."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, Key
+
+from .._errors import listing
+from .._types import AbstractDynamics, Drive, Output, Tick, find
+from ..neurons import PointNeuron
+from ..synapses import Receptor
+
+
+class PopulationState(eqx.Module):
+    """State of a `Population`: that of its `cell`, and that of each of its `receptors` by name."""
+
+    cell: Any
+    receptors: dict[str, Any]
+
+
+class Population(AbstractDynamics):
+    """Cells of one kind, and the receptors that projections may target.
+
+    **Arguments:**
+
+    - `cell`: the neurons, such as `npt.neurons.LIF(3200)`.
+    - `receptors`: input ports by name, each with a state for every neuron.
+
+    The input of a step is the cells' own: a current, a `Drive` or `None`. The output is their spike array.
+
+    **Raises:** `TypeError` or `ValueError` for something that isn't a cell or a receptor, or a name with a dot in it.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        receptor = npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0))
+        population = npt.Population(npt.neurons.LIF(100), {"exc": receptor})
+        ```
+    """
+
+    cell: PointNeuron
+    receptors: dict[str, Receptor]
+
+    def __init__(self, cell: PointNeuron, receptors: Mapping[str, Receptor] | None = None):
+        if not isinstance(cell, PointNeuron):
+            raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
+        self.cell, self.receptors = cell, dict(receptors or {})
+        for name, receptor in self.receptors.items():
+            check_name(name, "receptor")
+            if not isinstance(receptor, Receptor):
+                raise TypeError(f"receptor '{name}' is a {type(receptor).__name__}; expected an npt.Receptor")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return self.cell.size
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.cell.input_shape
+
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
+        cell = self.cell.init(dt=dt, key=key)
+        receptors = {name: r.init(self.cell.shape, cell.v.dtype) for name, r in self.receptors.items()}
+        return PopulationState(cell, receptors)
+
+    def decay(self, state: PopulationState, tick: Tick) -> PopulationState:
+        """The first part of a step: every receptor decays."""
+        receptors = {name: r.decay(state.receptors[name], tick) for name, r in self.receptors.items()}
+        return PopulationState(state.cell, receptors)
+
+    def advance(
+        self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PopulationState, Output]:
+        """The last part of a step: drives from the old voltage, then the cells."""
+        v = state.cell.v
+        drive = Drive.of(input, v.dtype)
+        for name in sorted(self.receptors):
+            drive = drive + self.receptors[name].drive(state.receptors[name], v)
+        cell, spikes = self.cell.step(state.cell, drive, tick)
+        return PopulationState(cell, state.receptors), spikes
+
+    def step(
+        self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PopulationState, Output]:
+        """A step in which nothing arrives at the receptors."""
+        return self.advance(self.decay(state, tick), input, tick)
+
+    def read(self, path: str, state: PopulationState, output: Output) -> Array:
+        head, _, rest = path.partition(".")
+        if rest and head in self.receptors:
+            return find(state.receptors[head], rest, who=f"receptor '{head}'")
+        if rest and head != "membrane":
+            raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.receptors)}")
+        return self.cell.read(path, state.cell, output)
+
+
+def check_name(name: Any, what: str) -> None:
+    """**Raises:** `ValueError` unless `name` can stand in a path."""
+    if not isinstance(name, str) or not name or "." in name:
+        raise ValueError(f"{what} name {name!r} can't be used in paths; expected a string without dots")

@@ -1,0 +1,143 @@
+"""A point neuron, composed of a membrane, a threshold, a reset, a refractory rule and a stepper."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Int, Key
+
+from .._types import AbstractDynamics, Drive, Spikes, Tick, find
+from ..integrate import AbstractStepper
+from ._membrane import AbstractMembrane
+from ._spiking import AbstractReset, Refractory, Threshold
+
+
+class PointNeuronState(eqx.Module):
+    """State of a `PointNeuron`.
+
+    - `membrane`: the smooth variables, the voltage `v` (mV) among them.
+    - `refractory`: steps that each voltage is still held for, int32; `None` without a refractory period.
+    - `dt`: the step in ms that the state was made for, or `None` if it wasn't said.
+    """
+
+    membrane: Any
+    refractory: Int[Array, "..."] | None
+    dt: float | None = eqx.field(static=True)
+
+    @property
+    def v(self) -> Array:
+        """The voltage (mV)."""
+        return self.membrane.v
+
+
+def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    """`size` as a shape. **Raises:** `ValueError` unless it is a whole number or a tuple of such, none negative."""
+    shape = size if isinstance(size, tuple) else (size,)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
+        raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0")
+    return shape
+
+
+class PointNeuron(AbstractDynamics):
+    """A population of point neurons, made of parts that combine freely.
+
+    In a step the stepper moves the membrane, held voltages are put back, the threshold is read, spikes reset the membrane and start
+    the refractory period. The output is the spike array.
+
+    **Arguments:**
+
+    - `size`: number of neurons, or their shape.
+    - `membrane`: the smooth part.
+    - `threshold`: where a spike is, and its gradient.
+    - `reset`: what a spike does to the membrane; `None` leaves it alone.
+    - `refractory`: absolute refractoriness, or `None`.
+    - `stepper`: how the membrane is advanced.
+
+    The input of a step is a current (see `LIF` for its unit), a `Drive`, or `None`.
+
+    **Raises:** `ValueError` for a parameter whose shape doesn't fit `size`.
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True)
+    membrane: AbstractMembrane
+    threshold: Threshold
+    reset: AbstractReset | None
+    refractory: Refractory | None
+    stepper: AbstractStepper
+
+    def __init__(
+        self,
+        size: int | tuple[int, ...],
+        *,
+        membrane: AbstractMembrane,
+        threshold: Threshold,
+        reset: AbstractReset | None,
+        refractory: Refractory | None,
+        stepper: AbstractStepper,
+    ):
+        self.shape = normalise_size(size)
+        self.membrane, self.threshold, self.reset = membrane, threshold, reset
+        self.refractory, self.stepper = refractory, stepper
+
+    def __check_init__(self) -> None:
+        for part in (self.membrane, self.threshold, self.reset, self.refractory):
+            for path, leaf in jax.tree_util.tree_leaves_with_path(part):
+                shape = getattr(leaf, "shape", ())
+                if shape != () and not _fits(shape, self.shape):
+                    name = jax.tree_util.keystr(path).lstrip(".")
+                    raise ValueError(f"parameter '{name}' has shape {shape}; expected () or {self.shape}, one for each neuron")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        out = 1
+        for n in self.shape:
+            out *= n
+        return out
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
+        membrane = self.membrane.init(self.shape, key=key)
+        return PointNeuronState(membrane, None if self.refractory is None else self.refractory.init(self.shape), dt)
+
+    def silent(self, state: PointNeuronState) -> Spikes:
+        """The output of a step in which nobody spikes."""
+        return self.threshold.silent(state.v)
+
+    def vector_field(self, t: ArrayLike, y: Any, u: Any) -> Any:
+        """The field of the membrane between spikes; `y` is `state.membrane` and `u` a `Drive`."""
+        return self.membrane.vector_field(t, y, u)
+
+    def step(
+        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PointNeuronState, Spikes]:
+        u = Drive.of(input, state.v.dtype)
+        key = tick.fold("membrane").key
+        y = self.stepper.step(self.membrane, tick.t, state.membrane, u, tick.dt, key)
+        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
+        left = state.refractory
+        if self.refractory is None or left is None:
+            spike = self.threshold(y.v)
+        else:
+            free = left <= 0
+            y = eqx.tree_at(lambda m: m.v, y, jnp.where(free, y.v, state.v))
+            spike = jnp.where(free, self.threshold(y.v), self.threshold.silent(y.v))
+            left = self.refractory.advance(left, spike, tick.dt)
+        if self.reset is not None:
+            y = self.reset(y, spike, self.threshold.v_th)
+        return PointNeuronState(y, left, state.dt), spike
+
+    def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
+        if path == "spike":
+            return output
+        return find(state, path, who=f"a {type(self.membrane).__name__} neuron", also=("spike",))
+
+
+def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    if len(shape) > len(target):
+        return False
+    return all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))

@@ -1,0 +1,309 @@
+"""Event-driven operators on a compressed sparse row (CSR) connectivity.
+
+Rows are presynaptic. `indices` may be longer than `indptr[-1]`: what lies beyond is room, and is never read as an edge.
+The three operators are closed under differentiation: the derivative of any is made of the three.
+"""
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from . import _bridge
+from ._ffi import Shape, kernels, make_operator
+
+Impl = Literal["auto", "taichi", "reference"]
+Indices = Int[Array, " room"]
+Indptr = Int[Array, " rows+1"]
+Events = Float[Array, "..."] | Bool[Array, "..."]
+_KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
+
+
+def _rows(indices: Indices, indptr: Indptr) -> tuple[Array, Array]:
+    """The row of each edge, and which entries are edges rather than room."""
+    room = indices.shape[0]
+    rows = jnp.repeat(
+        jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room
+    )
+    return rows, jnp.arange(room, dtype=indptr.dtype) < indptr[-1]
+
+
+def _times(w: Array, x: Array) -> Array:
+    """`w * x`, and 0 where `x` is, whatever `w`."""
+    return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))
+
+
+def _scatter(acc: Array, values: Array, where: Array, *, sorted: bool) -> Array:
+    """Adds per-edge values to `acc`, summing batch dimensions that `acc` has not."""
+    summed = tuple(
+        k for k, (have, got) in enumerate(zip(acc.shape[:-1], values.shape[:-1], strict=True)) if have < got
+    )
+    values = jnp.sum(values, axis=summed, keepdims=True) if summed else values
+    values = jnp.broadcast_to(values, (*acc.shape[:-1], values.shape[-1]))
+    return acc.at[..., where].add(values, indices_are_sorted=sorted, mode="promise_in_bounds")
+
+
+def _matvec_reference(acc: Array, w: Array, x: Array, indices: Array, indptr: Array, *, batch: Shape) -> Array:
+    del batch
+    if indices.shape[0] == 0 or indptr.shape[0] == 1:
+        return acc
+    rows, valid = _rows(indices, indptr)
+    values = _times(w, x[..., rows])
+    return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), indices, sorted=False)
+
+
+def _transposed_reference(acc: Array, w: Array, y: Array, indices: Array, indptr: Array, *, batch: Shape) -> Array:
+    del batch
+    if indices.shape[0] == 0 or indptr.shape[0] == 1 or y.shape[-1] == 0:
+        return acc
+    rows, valid = _rows(indices, indptr)
+    values = _times(w, y[..., indices])
+    return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), rows, sorted=True)
+
+
+def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Array, *, batch: Shape) -> Array:
+    del batch
+    if indices.shape[0] == 0 or indptr.shape[0] == 1 or q.shape[-1] == 0:
+        return acc
+    rows, valid = _rows(indices, indptr)
+    p, q = p[..., rows], q[..., indices]
+    ones = jnp.ones((), acc.dtype)
+    values = _times(_times(ones, p), q)
+    values = jnp.where(valid, values, jnp.zeros_like(values))
+    return _scatter(acc, values, jnp.arange(indices.shape[0], dtype=indices.dtype), sorted=True)
+
+
+def _kind(x: Any) -> str:
+    return "bool" if x.dtype == bool else "float"
+
+
+def _mv_kernel(operation: str, w: Any, x: Any) -> str | None:
+    dtype = _KERNEL_DTYPES.get(w.dtype.name)
+    # a single edge makes the two forms of weight the same
+    return dtype and f"npt_csr_{operation}_{dtype}_{'homo' if w.shape[-1] == 1 else 'edge'}_{_kind(x)}"
+
+
+def _matvec_kernel(acc: Any, w: Any, x: Any) -> str | None:
+    del acc
+    return _mv_kernel("mv", w, x)
+
+
+def _transposed_kernel(acc: Any, w: Any, y: Any) -> str | None:
+    del acc
+    return _mv_kernel("tmv", w, y)
+
+
+def _outer_kernel(acc: Any, p: Any, q: Any) -> str | None:
+    dtype = _KERNEL_DTYPES.get(acc.dtype.name)
+    return dtype and f"npt_csr_outer_{dtype}_{_kind(p)}_{_kind(q)}"
+
+
+def _zeros(aval: Any) -> Array:
+    return jnp.zeros(aval.shape, aval.dtype)
+
+
+def _shared_weight(operator: Any, ct: Array, x: Array, indices: Array, indptr: Array, aval: Any, **params: Any) -> Array:
+    """Cotangent of one weight shared by all edges: the cotangent against the unweighted product."""
+    batch = x.shape[:-1]
+    ones = jnp.ones((1,) * len(batch) + (1,), aval.dtype)
+    unweighted = operator.bind(
+        jnp.zeros((*batch, ct.shape[-1]), ct.dtype), ones, x, indices, indptr, **(params | {"batch": batch})
+    )
+    product = jnp.sum(ct * unweighted, axis=-1, keepdims=True)
+    summed = tuple(k for k, (have, got) in enumerate(zip(aval.shape, product.shape, strict=True)) if have < got)
+    product = jnp.sum(product, axis=summed, keepdims=True) if summed else product
+    return jnp.broadcast_to(product, aval.shape)
+
+
+def _matvec_transpose_weight(ct: Any, x: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    if aval.shape[-1] == 1:
+        return _shared_weight(matvec_p, ct, x, indices, indptr, aval, **params)
+    return outer_p.bind(_zeros(aval), x, ct, indices, indptr, **params)
+
+
+def _matvec_transpose_events(ct: Any, w: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(_zeros(aval), w, ct, indices, indptr, **params)
+
+
+def _transposed_transpose_weight(ct: Any, y: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    if aval.shape[-1] == 1:
+        return _shared_weight(transposed_p, ct, y, indices, indptr, aval, **params)
+    return outer_p.bind(_zeros(aval), ct, y, indices, indptr, **params)
+
+
+def _transposed_transpose_events(ct: Any, w: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(_zeros(aval), w, ct, indices, indptr, **params)
+
+
+def _outer_transpose_pre(ct: Any, q: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(_zeros(aval), ct, q, indices, indptr, **params)
+
+
+def _outer_transpose_post(ct: Any, p: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(_zeros(aval), ct, p, indices, indptr, **params)
+
+
+matvec_p = make_operator(
+    "npt_csr_matvec",
+    reference=_matvec_reference,
+    kernel=_matvec_kernel,
+    transpose_a=_matvec_transpose_weight,
+    transpose_b=_matvec_transpose_events,
+)
+transposed_p = make_operator(
+    "npt_csr_transposed_matvec",
+    reference=_transposed_reference,
+    kernel=_transposed_kernel,
+    transpose_a=_transposed_transpose_weight,
+    transpose_b=_transposed_transpose_events,
+)
+outer_p = make_operator(
+    "npt_csr_outer",
+    reference=_outer_reference,
+    kernel=_outer_kernel,
+    transpose_a=_outer_transpose_pre,
+    transpose_b=_outer_transpose_post,
+)
+
+
+def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
+    """Which implementation an operator call with this `impl` runs on this process's default backend: `"taichi"` or `"reference"`.
+
+    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't be had here.
+    """
+    _check_impl(impl)
+    why = _bridge.load().reason
+    if jax.default_backend() != "cpu":
+        why = f"kernels run on the CPU, and the default backend is '{jax.default_backend()}'"
+    elif np.dtype(dtype).name not in _KERNEL_DTYPES:
+        why = f"there are no kernels for {np.dtype(dtype).name}"
+    elif not why and not kernels():
+        why = "the bridge has no kernels"
+    if impl == "taichi" and why:
+        raise ValueError(f"impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
+    return "reference" if impl == "reference" or why else "taichi"
+
+
+def csr_matvec(
+    weight: Float[Array, ""] | Float[Array, " room"],
+    x: Events,
+    indices: Indices,
+    indptr: Indptr,
+    *,
+    acc: Float[Array, " cols"],
+    impl: Impl = "auto",
+) -> Float[Array, " cols"]:
+    r"""Carries events from pre to post: $\mathrm{out}_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$.
+
+    Rows with a zero event are skipped, so a call costs the edges of the neurons that fired. Inside a compiled loop `acc` is
+    updated in place.
+
+    **Arguments:**
+
+    - `weight`: one weight shared by all edges, shape `()`, or one for each entry of `indices`.
+    - `x`: events of the pre neurons, shape `(rows,)`: boolean, or floats that multiply.
+    - `indices`, `indptr`: CSR arrays, int32, valid (`npt.connect.CSR` checks them once).
+    - `acc`: what to add to, shape `(cols,)`.
+    - `impl`: `"auto"` takes the compiled kernel where there is one, `"taichi"` insists on it, `"reference"` is plain JAX.
+
+    **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in weight, events and `acc`.
+
+    **Raises:** `TypeError` or `ValueError` for operands whose shape or dtype doesn't fit.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        indices, indptr = jnp.array([0, 2, 1], jnp.int32), jnp.array([0, 2, 3], jnp.int32)
+        npt.ops.csr_matvec(jnp.array(0.5), jnp.array([True, False]), indices, indptr, acc=jnp.zeros(3))
+        ```
+    """
+    return _bind(matvec_p, weight, x, indices, indptr, acc, "x", indptr.shape[0] - 1, impl)
+
+
+def csr_transposed_matvec(
+    weight: Float[Array, ""] | Float[Array, " room"],
+    y: Events,
+    indices: Indices,
+    indptr: Indptr,
+    *,
+    acc: Float[Array, " rows"],
+    impl: Impl = "auto",
+) -> Float[Array, " rows"]:
+    r"""Carries values from post to pre: $\mathrm{out}_i = \mathrm{acc}_i + \sum_j w_{ij} y_j$; zeros of `y` contribute nothing.
+
+    Arguments, errors and transformations as for `csr_matvec`, with `y` of shape `(cols,)` and `acc` of shape `(rows,)`.
+    """
+    return _bind(transposed_p, weight, y, indices, indptr, acc, "y", None, impl)
+
+
+def csr_outer(
+    pre: Events,
+    post: Events,
+    indices: Indices,
+    indptr: Indptr,
+    *,
+    acc: Float[Array, " room"],
+    impl: Impl = "auto",
+) -> Float[Array, " room"]:
+    r"""The outer product sampled at the edges: $\mathrm{out}_e = \mathrm{acc}_e + p_{i(e)} q_{j(e)}$; zeros are skipped.
+
+    Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`, `acc` and the
+    result of the shape of `indices`.
+    """
+    _check_impl(impl)
+    pre, post = _events("pre", pre, acc.dtype), _events("post", post, acc.dtype)
+    _check_shape("pre", pre, (indptr.shape[0] - 1,))
+    _check_shape("acc", acc, indices.shape)
+    _check_indices(indices, indptr)
+    return outer_p.bind(acc, pre, post, indices, indptr, batch=(), impl=impl)
+
+
+def _bind(
+    operator: Any, weight: Any, x: Any, indices: Any, indptr: Any, acc: Any, name: str, size: int | None, impl: Any
+) -> Array:
+    _check_impl(impl)
+    weight = jnp.asarray(weight)
+    if not jnp.issubdtype(acc.dtype, jnp.floating):
+        raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
+    if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
+        raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
+    weight = weight.astype(acc.dtype)
+    if weight.shape not in ((), indices.shape):
+        raise ValueError(
+            f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
+        )
+    x = _events(name, x, acc.dtype)
+    _check_shape(name, x, None if size is None else (size,))
+    if operator is transposed_p:
+        _check_shape("acc", acc, (indptr.shape[0] - 1,))
+    _check_indices(indices, indptr)
+    return operator.bind(acc, weight.reshape(-1), x, indices, indptr, batch=(), impl=impl)
+
+
+def _events(name: str, x: Any, dtype: Any) -> Array:
+    x = jnp.asarray(x)
+    if x.dtype == bool or x.dtype == dtype:
+        return x
+    if x.weak_type or jnp.issubdtype(x.dtype, jnp.integer):
+        return x.astype(dtype)
+    raise TypeError(f"{name} is {x.dtype.name}; with acc of {np.dtype(dtype).name} it must be that or bool")
+
+
+def _check_impl(impl: Any) -> None:
+    if impl not in ("auto", "taichi", "reference"):
+        raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
+
+
+def _check_shape(name: str, x: Array, shape: Shape | None) -> None:
+    if x.ndim != 1 or (shape is not None and x.shape != shape):
+        expected = "one dimension" if shape is None else f"shape {shape}"
+        raise ValueError(f"{name} has shape {x.shape}; expected {expected} (jax.vmap adds batch dimensions)")
+
+
+def _check_indices(indices: Array, indptr: Array) -> None:
+    for name, x in (("indices", indices), ("indptr", indptr)):
+        if x.dtype != jnp.int32 or x.ndim != 1:
+            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")

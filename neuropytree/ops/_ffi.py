@@ -1,0 +1,170 @@
+"""The one file that touches JAX's internals: primitives, their rules, and the registration of native kernels.
+
+An operator here is a function `out = acc + f(a, b)`, linear in `acc` and bilinear in `a` and `b`, over some index arrays. That is
+all its rules need to know: the JVP follows from linearity, and whoever makes an operator supplies the rest.
+
+Every floating operand has the same number of leading batch dimensions, each of size 1 or of the size in `batch`. An output of
+size 1 where `batch` is larger is summed over that dimension. So the transpose of a batched operator is again one, and no
+per-edge intermediate is ever batched to be summed afterwards.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array
+
+from . import _bridge
+
+Shape = tuple[int, ...]
+
+
+@functools.cache
+def kernels() -> frozenset[str]:
+    """Names of the native kernels that XLA can call in this process; the first call registers them."""
+    bridge = _bridge.load()
+    if not bridge.available:
+        return frozenset()
+    for name, handler in bridge.handlers.items():
+        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
+    return frozenset(bridge.handlers)
+
+
+def make_operator(
+    name: str,
+    *,
+    reference: Callable[..., Array] | None = None,
+    kernel: Callable[..., str | None] | None = None,
+    transpose_a: Callable[..., Array] | None = None,
+    transpose_b: Callable[..., Array] | None = None,
+) -> Primitive:
+    """A primitive `(acc, a, b, *indices; batch, impl, **static) -> acc + f(a, b)` with every rule.
+
+    **Arguments:**
+
+    - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there is no kernel.
+    - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or `None`.
+    - `transpose_a`, `transpose_b`: `(ct, other, *indices, aval, batch, impl, **static)` to the cotangent of `a`, `b`.
+
+    **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's gradient.
+    """
+    rules = {"reference": reference, "kernel": kernel, "transpose_a": transpose_a, "transpose_b": transpose_b}
+    missing = [rule for rule, function in rules.items() if function is None]
+    if missing:
+        raise TypeError(f"operator '{name}' lacks the rules {missing}: every operator has all of them")
+    assert reference is not None and kernel is not None  # for the type checker: refused above
+    operator = Primitive(name)
+
+    def bind(*operands: Any, **params: Any) -> Array:
+        return operator.bind(*operands, **params)
+
+    @functools.cache
+    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., Array]:
+        return jax.jit(functools.partial(bind, **dict(items)))
+
+    operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    operator.def_abstract_eval(lambda acc, *operands, **params: jax.core.ShapedArray(acc.shape, acc.dtype))
+
+    def plain(acc: Array, a: Array, b: Array, *indices: Array, batch: Shape, impl: str, **static: Any) -> Array:
+        del impl
+        return reference(acc, a, b, *indices, batch=batch, **static)
+
+    def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
+        if impl == "taichi":
+            raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
+        return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=False)(ctx, *operands)
+
+    def lower_cpu(ctx: Any, *operands: Any, impl: str, batch: Shape, **static: Any) -> Any:
+        acc, a, b, *_ = ctx.avals_in
+        target = None if impl == "reference" else kernel(acc, a, b, **static)
+        if target is None or target not in kernels():
+            if impl == "taichi":
+                why = _bridge.load().reason or f"there is no kernel for {a.dtype.name} with {b.dtype.name}"
+                raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
+            function = functools.partial(plain, impl=impl, batch=batch, **static)
+        else:
+            function = functools.partial(_call_kernel, target, batch)
+        return mlir.lower_fun(function, multiple_results=False)(ctx, *operands)
+
+    mlir.register_lowering(operator, lower_elsewhere)
+    mlir.register_lowering(operator, lower_cpu, platform="cpu")
+
+    def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Array, Any]:
+        acc, a, b, *indices = primals
+        d_acc, d_a, d_b, *_ = tangents
+        tangent = d_acc
+        for d_operand, pair in ((d_a, (d_a, b)), (d_b, (a, d_b))):
+            if type(d_operand) is not ad.Zero:
+                tangent = bind(ad.instantiate_zeros(tangent), *pair, *indices, **params)
+        return bind(*primals, **params), tangent
+
+    def transpose(ct: Any, acc: Any, a: Any, b: Any, *indices: Any, **params: Any) -> list[Any]:
+        unknown = [ad.is_undefined_primal(x) for x in (acc, a, b)]
+        none: list[Any] = [None] * len(indices)
+        if type(ct) is ad.Zero:
+            return [ad.Zero(x.aval) if u else None for x, u in zip((acc, a, b), unknown, strict=True)] + none
+        d_a = transpose_a(ct, b, *indices, aval=a.aval, **params) if unknown[1] else None  # pyright: ignore
+        d_b = transpose_b(ct, a, *indices, aval=b.aval, **params) if unknown[2] else None  # pyright: ignore
+        return [ct if unknown[0] else None, d_a, d_b, *none]
+
+    def batcher(operands: Any, dims: Any, **params: Any) -> tuple[Array, int]:
+        sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not batching.not_mapped}
+        (size,) = sizes
+        if any(d is not batching.not_mapped for d in dims[3:]):  # another connectivity in each: no kernel has that
+            axes = tuple(None if d is batching.not_mapped else d for d in dims)
+            return jax.vmap(functools.partial(plain, **params), in_axes=axes)(*operands), 0
+        moved = [
+            jnp.expand_dims(x, 0) if d is batching.not_mapped else jnp.moveaxis(x, d, 0)
+            for x, d in zip(operands[:3], dims[:3], strict=True)
+        ]
+        moved[0] = jnp.broadcast_to(moved[0], (size, *moved[0].shape[1:]))
+        return bind(*moved, *operands[3:], **(params | {"batch": (size, *params["batch"])})), 0
+
+    ad.primitive_jvps[operator] = jvp
+    ad.primitive_transposes[operator] = transpose
+    batching.primitive_batchers[operator] = batcher
+    return operator
+
+
+def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
+    """Calls a native kernel that accumulates into `acc` in place, once for each element of the batch."""
+    full = math.prod(batch)
+    if full == 1:
+        flat = [x.reshape(-1) for x in (acc, a, b)]
+        return _ffi(target, *flat, *indices).reshape(acc.shape)
+    plans = [_plan(x.shape[:-1], batch) for x in (acc, a, b)]
+    if plans[0] is None:  # summed over some dimensions but not over a neighbouring run of them: sum here
+        shape = (*batch, acc.shape[-1])
+        every = _call_kernel(target, batch, jnp.zeros(shape, acc.dtype), a, b, *indices)
+        summed = tuple(k for k, size in enumerate(batch) if acc.shape[k] != size)
+        return acc + jnp.sum(every, axis=summed, keepdims=True)
+    flat, maps = [], [full]
+    for x, plan in zip((acc, a, b), plans, strict=True):
+        if plan is None:
+            x, plan = jnp.broadcast_to(x, (*batch, x.shape[-1])), (1, full)
+        flat.append(x.reshape(plan[1], x.shape[-1]))
+        maps.extend(plan)
+    return _ffi(target + "_batched", *flat, *indices, jnp.asarray(np.array(maps, np.int32))).reshape(acc.shape)
+
+
+def _plan(shape: Shape, batch: Shape) -> tuple[int, int] | None:
+    """`(d, m)` such that element `n` of the flat batch is row `(n // d) % m` of the operand; `None` if there is no such pair."""
+    mapped = [have == size for have, size in zip(shape, batch, strict=True) if size != 1]
+    sizes = [size for size in batch if size != 1]
+    if not any(mapped):
+        return 1, 1
+    first, last = mapped.index(True), len(mapped) - mapped[::-1].index(True)
+    if not all(mapped[first:last]):
+        return None
+    return math.prod(sizes[last:]), math.prod(sizes[first:last])
+
+
+def _ffi(target: str, acc: Array, *operands: Array) -> Array:
+    out = jax.ShapeDtypeStruct(acc.shape, acc.dtype)
+    return jax.ffi.ffi_call(target, out, input_output_aliases={0: 0})(acc, *operands)

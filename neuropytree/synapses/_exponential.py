@@ -1,0 +1,56 @@
+"""Single-exponential kinetics."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from .._types import as_parameter
+from ._kinetics import AbstractKinetics
+
+
+class ExponentialState(eqx.Module):
+    """State of `Exponential`: the conductance `g`."""
+
+    g: Float[Array, "..."]
+
+
+class Exponential(AbstractKinetics):
+    r"""Single-exponential kinetics, $\dot g = -g / \tau$, and $g \leftarrow g + x$ for what arrives; exact at any step.
+
+    **Arguments:**
+
+    - `tau`: decay time constant (ms). Default 8.
+
+    The unit of `g` is that of the weights that arrive: nS, or multiples of the leak conductance.
+
+    Source: Roth & van Rossum 2009, doi:10.7551/mitpress/9780262013277.003.0007.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        kinetics = npt.synapses.Exponential(tau=5.0)
+        state = kinetics.init((3,), jnp.float32)
+        state, g = kinetics.step(state, jnp.array([1.0, 0.0, 2.0]), npt.Tick.at(0, dt=0.1))
+        ```
+    """
+
+    tau: Float[Array, "..."]
+
+    def __init__(self, tau: ArrayLike = 8.0):
+        self.tau = as_parameter(tau)
+
+    def init(self, shape: tuple[int, ...], dtype: Any) -> ExponentialState:
+        return ExponentialState(jnp.zeros(shape, dtype))
+
+    def decay(self, state: ExponentialState, dt: ArrayLike) -> ExponentialState:
+        return ExponentialState(state.g * jnp.exp(-dt / self.tau))
+
+    def receive(self, state: ExponentialState, add: Callable[[Array], Array]) -> ExponentialState:
+        return ExponentialState(add(state.g))
+
+    def conductance(self, state: ExponentialState) -> Array:
+        return state.g
