@@ -16,6 +16,7 @@ from ._errors import listing, no_key
 
 State = PyTree[Any]
 Output = PyTree[Any]
+Scalar = float | Float[Array, ""]
 Spikes = Float[Array, "..."] | Bool[Array, "..."]
 
 
@@ -50,7 +51,7 @@ class Tick(eqx.Module):
     """
 
     t: Float[Array, ""]
-    dt: float | Float[Array, ""]
+    dt: Scalar
     index: Int[Array, ""]
     key: Key[Array, ""] | None = None
 

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._errors import no_key
@@ -26,7 +27,7 @@ class AbstractConnectivity(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        r"""From pre to post: $y_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$; `acc` is updated in place inside a compiled loop."""
+        r"""From pre to post: $y_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$; in place in a compiled loop."""
 
     @abc.abstractmethod
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
@@ -55,7 +56,8 @@ class AbstractConnector(eqx.Module):
     ) -> AbstractConnectivity:
         """The connectivity from `in_size` pre to `out_size` post neurons.
 
-        A number as `weight` is one weight shared by all edges; an array has one for each edge, and an initializer draws one for each.
+        A number as `weight` is one weight shared by all edges; an array has one for each edge, and an initializer
+        draws one for each.
         """
 
 
@@ -74,7 +76,9 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
         return weight(shape, key=key)
     array = as_parameter(weight)
     if array.shape not in ((), shape):
-        raise ValueError(f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge")
+        raise ValueError(
+            f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge"
+        )
     return array
 
 
@@ -83,14 +87,15 @@ def concrete(x: Any, what: str) -> np.ndarray:
 
     **Raises:** `ValueError` inside a JAX transformation, where it isn't known.
     """
-    if isinstance(x, jax.core.Tracer):
+    if isinstance(x, Tracer):
         _traced(what)
     return np.asarray(x)
 
 
 def _traced(what: str) -> NoReturn:
     raise ValueError(
-        f"{what} decides the number of edges, so it must be known when the connectivity is made: make the connectivity outside "
+        f"{what} decides the number of edges, so it must be known when the connectivity is made: make the "
+        "connectivity outside "
         "jax.jit, jax.vmap and jax.grad, and transform over its weight"
     )
 
@@ -99,5 +104,5 @@ def generator(key: Key[Array, ""] | None, who: str) -> np.random.Generator:
     """A NumPy generator that depends on the key alone."""
     if key is None:
         raise no_key(who, "which neurons are connected")
-    data = key if jnp.issubdtype(getattr(key, "dtype", None), np.uint32) else jax.random.key_data(key)
+    data = key if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key_data(key)
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(concrete(data, f"{who}'s key").tolist())))

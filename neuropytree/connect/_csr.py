@@ -17,7 +17,8 @@ class CSR(AbstractConnectivity):
 
     - `indices`: post neuron of each edge. May be longer than `indptr[-1]`: the rest is room that holds no edges.
     - `indptr`: edges of pre neuron `i` are entries `indptr[i]` to `indptr[i + 1]`; length `in_size + 1`.
-    - `weight`: shape `()`, shared by all edges, or one for each entry of `indices`. A leaf: differentiate, vmap or replace it.
+    - `weight`: shape `()`, shared by all edges, or one for each entry of `indices`. A leaf: differentiate, vmap or
+      replace it.
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `key`: for a weight that is drawn.
 

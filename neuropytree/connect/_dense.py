@@ -23,7 +23,8 @@ class Dense(AbstractConnectivity):
 
     **Arguments:**
 
-    - `weight`: shape `()`, shared by all pairs, in which case no matrix is ever made; or the matrix, (in_size, out_size).
+    - `weight`: shape `()`, shared by all pairs, in which case no matrix is ever made; or the matrix, (in_size,
+      out_size).
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `include_self`: whether neuron `i` connects to neuron `i`; if not, the diagonal of the weight is never used.
 
@@ -56,7 +57,11 @@ class Dense(AbstractConnectivity):
         return self.in_size * self.out_size - missing
 
     def _matrix(self) -> Array:
-        return self.weight if self.include_self else jnp.where(self._off_diagonal(), self.weight, jnp.zeros_like(self.weight))
+        return (
+            self.weight
+            if self.include_self
+            else jnp.where(self._off_diagonal(), self.weight, jnp.zeros_like(self.weight))
+        )
 
     def _off_diagonal(self) -> Array:
         return ~jnp.eye(self.in_size, self.out_size, dtype=bool)

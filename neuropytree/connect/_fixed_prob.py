@@ -16,9 +16,12 @@ _BLOCK = 1 << 20
 class FixedProb(AbstractConnector):
     r"""Connects each (pre, post) pair independently with probability $p$: the Bernoulli law, for every $p$ from 0 to 1.
 
-    In- and out-degrees are binomial, and no pair is connected twice. The edges are drawn as geometric gaps along the flattened matrix,
-    so the work is that of the edges and the dense matrix is never made. `indices` gets room for eight standard deviations more edges
-    than expected: its length depends on the sizes and $p$ alone, so networks drawn from different keys share one compiled program.
+    In- and out-degrees are binomial, and no pair is connected twice. The edges are drawn as geometric gaps along the
+    flattened matrix,
+    so the work is that of the edges and the dense matrix is never made. `indices` gets room for eight standard
+    deviations more edges
+    than expected: its length depends on the sizes and $p$ alone, so networks drawn from different keys share one
+    compiled program.
 
     **Arguments:**
 
@@ -44,15 +47,14 @@ class FixedProb(AbstractConnector):
         if isinstance(self.p, bool) or not isinstance(self.p, int | float) or not 0 <= self.p <= 1:
             raise ValueError(f"FixedProb has p={self.p!r}; expected a probability from 0 to 1")
 
-    def __call__(
-        self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
-    ) -> CSR:
+    def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> CSR:
         check_sizes(in_size, out_size)
         pairs = in_size * out_size
         room = _room(pairs, self.p)
         if room >= 2**31:
             raise ValueError(
-                f"FixedProb({self.p}) makes about {pairs * self.p:.3g} edges from {in_size} to {out_size} neurons; at most 2^31 - 1 fit"
+                f"FixedProb({self.p}) makes about {pairs * self.p:.3g} edges from {in_size} to {out_size} "
+                "neurons; at most 2^31 - 1 fit"
             )
         indices, counts = np.zeros(room, np.int32), np.zeros(in_size, np.int32)
         n = 0

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Array, Key
+from jaxtyping import Array, ArrayLike, Key
 
 from ..init import AbstractInitializer
 from ._base import Weight, check_sizes, concrete
@@ -26,7 +26,8 @@ def from_coo(
     **Arguments:**
 
     - `pre`, `post`: the neurons of each edge, in any order; a pair that stands twice makes two edges.
-    - `weight`: a number shared by all edges; an array with one for each pair, in the order of the pairs; or an initializer.
+    - `weight`: a number shared by all edges; an array with one for each pair, in the order of the pairs; or an
+      initializer.
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `key`: for weights that are drawn.
 
@@ -44,7 +45,9 @@ def from_coo(
     check_sizes(in_size, out_size)
     rows, cols = (concrete(x, name) for x, name in ((pre, "pre"), (post, "post")))
     if rows.ndim != 1 or rows.shape != cols.shape:
-        raise ValueError(f"pre and post have shapes {rows.shape} and {cols.shape}; expected one dimension, equally long")
+        raise ValueError(
+            f"pre and post have shapes {rows.shape} and {cols.shape}; expected one dimension, equally long"
+        )
     for name, x, size in (("pre", rows, in_size), ("post", cols, out_size)):
         if x.size and not np.issubdtype(x.dtype, np.integer):
             raise TypeError(f"{name} is {x.dtype}; expected integers")

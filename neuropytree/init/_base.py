@@ -1,3 +1,5 @@
+"""The base of every initializer."""
+
 import abc
 from typing import Any
 

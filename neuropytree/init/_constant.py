@@ -1,3 +1,5 @@
+"""Constant initial values."""
+
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,7 +16,8 @@ class Constant(AbstractInitializer):
 
     - `value`: the value, in the unit of what it initialises.
 
-    As a weight, `Constant(0.6)` makes one weight per edge, all 0.6 at first; the plain number `0.6` makes one weight that all edges share.
+    As a weight, `Constant(0.6)` makes one weight per edge, all 0.6 at first; the plain number `0.6` makes one weight
+    that all edges share.
 
     !!! example
 

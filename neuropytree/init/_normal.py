@@ -1,3 +1,5 @@
+"""Normal initial values."""
+
 from typing import Any
 
 import jax.numpy as jnp

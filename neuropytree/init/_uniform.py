@@ -1,3 +1,5 @@
+"""Uniform initial values."""
+
 from typing import Any
 
 import jax.numpy as jnp

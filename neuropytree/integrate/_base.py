@@ -4,7 +4,9 @@ import abc
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, ArrayLike, Key, PyTree
+from jaxtyping import Array, Key, PyTree
+
+from .._types import Scalar
 
 
 class Linear(eqx.Module):
@@ -30,19 +32,19 @@ class AbstractField(eqx.Module):
     """
 
     @abc.abstractmethod
-    def vector_field(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree:
+    def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
         r"""The derivative $f$, with the structure of `y`, per ms."""
 
-    def linear(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree | None:
-        """A `Linear` for every variable that is conditionally linear and `None` for the others, in the structure of `y`.
+    def linear(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
+        """A `Linear` for each conditionally linear variable and `None` for the others, in the structure of `y`.
 
         `None` alone declares nothing. Whatever is declared must agree with `vector_field`.
         """
         del t, y, u
         return None
 
-    def diffusion(self, t: ArrayLike, y: PyTree, u: Any) -> PyTree | None:
-        r"""The amplitude $g$ of independent white noise in each variable (unit of y per $\sqrt{\mathrm{ms}}$), or `None`."""
+    def diffusion(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
+        r"""Amplitude $g$ of independent white noise (unit of y per $\sqrt{\mathrm{ms}}$), or `None`."""
         del t, y, u
         return None
 
@@ -52,12 +54,12 @@ class AbstractStepper(eqx.Module):
 
     @abc.abstractmethod
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it."""
 
 
-def refuse_noise(stepper: AbstractStepper, field: AbstractField, t: ArrayLike, y: PyTree, u: Any) -> None:
+def refuse_noise(stepper: AbstractStepper, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:
     """An ODE stepper must not drop a declared noise without a word."""
     if field.diffusion(t, y, u) is not None:
         raise ValueError(

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from jaxtyping import Array, ArrayLike, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
+from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 
 if TYPE_CHECKING:
@@ -40,17 +41,22 @@ class Diffrax(AbstractStepper):
         good = isinstance(self.solver, diffrax.AbstractSolver) and self.solver.term_structure is diffrax.AbstractTerm
         if not good or isinstance(self.solver, diffrax.LeapfrogMidpoint | diffrax.ReversibleHeun):
             raise TypeError(
-                f"integrate.Diffrax got {self.solver!r}; expected a one-step Diffrax solver for a single ODETerm, such as "
+                f"integrate.Diffrax got {self.solver!r}; expected a one-step Diffrax solver for a single ODETerm, "
+                "such as "
                 "diffrax.Heun()"
             )
 
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         import diffrax
 
         del key
         refuse_noise(self, field, t, y, u)
-        term = diffrax.ODETerm(field.vector_field)
+
+        def vector_field(t: Any, y: PyTree, args: Any) -> PyTree:
+            return field.vector_field(t, y, args)
+
+        term = diffrax.ODETerm(vector_field)
         state = self.solver.init(term, t, t + dt, y, u)
         return self.solver.step(term, t, t + dt, y, u, state, made_jump=False)[0]

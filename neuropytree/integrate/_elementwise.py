@@ -1,4 +1,5 @@
-"""Whether a function acts on each element of an array alone: only then does one forward-mode product give its diagonal slope."""
+"""Whether a function acts on each element of an array alone: only then does one forward-mode product give its "
+"diagonal slope."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +8,10 @@ import jax
 from jaxtyping import Array
 
 _ELEMENTWISE = frozenset(
-    """abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type copy cos cosh digamma div eq
-    erf erf_inv erfc exp exp2 expm1 floor ge gt imag integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg
-    nextafter not or pow real reduce_precision rem round rsqrt select_n sign sin sinh sqrt square stop_gradient sub tan tanh
-    xor""".split()
+    "abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type copy cos cosh "
+    "digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt imag integer_pow is_finite le lgamma log log1p "
+    "logistic lt max min mul ne neg nextafter not or pow real reduce_precision rem round rsqrt select_n sign sin sinh "
+    "sqrt square stop_gradient sub tan tanh xor".split()
 )
 
 
@@ -25,7 +26,8 @@ def require_elementwise(function: Callable[[Array], Array], x: Array, name: str)
     culprit = _coupling(closed.jaxpr, [True])[0]
     if culprit is not None:
         raise ValueError(
-            f"ExponentialEuler: the elements of {name} are coupled (by '{culprit}'), so it can't be linearised element by "
+            f"ExponentialEuler: the elements of {name} are coupled (by '{culprit}'), so it can't be linearised "
+            "element by "
             "element; declare its coefficients in `linear`, or use another stepper"
         )
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
-from jaxtyping import Array, ArrayLike, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
+from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 
 
@@ -29,7 +30,7 @@ class Euler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
@@ -50,7 +51,7 @@ class RK4(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)

@@ -5,15 +5,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, ArrayLike, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from .._errors import no_key
 from .._math import exprel
+from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Linear, refuse_noise
 from ._elementwise import require_elementwise
 
 
-def _coefficients(field: AbstractField, t: ArrayLike, y: PyTree, u: Any) -> tuple[list[Array], list[Linear], Any]:
+def _coefficients(field: AbstractField, t: Scalar, y: PyTree, u: Any) -> tuple[list[Array], list[Linear], Any]:
     """The variables of `y` and, for each, its coefficients at `y`: declared, or found by linearising it in itself."""
     leaves, structure = jax.tree.flatten(y)
     declared = field.linear(t, y, u)
@@ -23,13 +24,18 @@ def _coefficients(field: AbstractField, t: ArrayLike, y: PyTree, u: Any) -> tupl
         linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear))
         if len(linears) != len(leaves):
             raise ValueError(
-                f"{type(field).__name__}.linear gives {len(linears)} entries for {len(leaves)} variables; give a Linear "
+                f"{type(field).__name__}.linear gives {len(linears)} entries for {len(leaves)} variables; give a "
+                "Linear "
                 "or None for each"
             )
-    return leaves, [_linearised(field, t, leaves, structure, u, n) if x is None else x for n, x in enumerate(linears)], structure
+    return (
+        leaves,
+        [_linearised(field, t, leaves, structure, u, n) if x is None else x for n, x in enumerate(linears)],
+        structure,
+    )
 
 
-def _linearised(field: AbstractField, t: ArrayLike, leaves: list[Array], structure: Any, u: Any, n: int) -> Linear:
+def _linearised(field: AbstractField, t: Scalar, leaves: list[Array], structure: Any, u: Any, n: int) -> Linear:
     def own(leaf: Array) -> Array:
         y = jax.tree.unflatten(structure, [*leaves[:n], leaf, *leaves[n + 1 :]])
         return jax.tree.leaves(field.vector_field(t, y, u))[n]
@@ -39,7 +45,7 @@ def _linearised(field: AbstractField, t: ArrayLike, leaves: list[Array], structu
     return Linear(slope, value - slope * leaves[n])
 
 
-def _advance(y: Array, c: Linear, dt: ArrayLike) -> Array:
+def _advance(y: Array, c: Linear, dt: Scalar) -> Array:
     if c.nonzero:
         rest = -c.b / c.a
         return rest + (y - rest) * jnp.exp(c.a * dt)
@@ -51,10 +57,12 @@ class ExponentialEuler(AbstractStepper):
 
     $$y(t + \Delta t) = y + \Delta t\,\frac{e^{a \Delta t} - 1}{a \Delta t}\,(a y + b).$$
 
-    Exact where the field declares `linear`; order 1 elsewhere, the variable being linearised in itself by forward mode. That needs
+    Exact where the field declares `linear`; order 1 elsewhere, the variable being linearised in itself by forward
+    mode. That needs
     each element's derivative to depend on that element alone within its variable.
 
-    **Raises:** `ValueError` at trace time for an undeclared variable whose elements are coupled, and for a field with noise.
+    **Raises:** `ValueError` at trace time for an undeclared variable whose elements are coupled, and for a field with
+    noise.
 
     Source: Hochbruck & Ostermann 2010, doi:10.1017/S0962492910000048.
 
@@ -67,7 +75,7 @@ class ExponentialEuler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
@@ -78,9 +86,11 @@ class ExponentialEuler(AbstractStepper):
 class ExponentialEulerMaruyama(AbstractStepper):
     r"""Exponential Euler with independent white noise of amplitude $g$ in each variable,
 
-    $$y(t + \Delta t) = y_\mathrm{det} + g \sqrt{\Delta t\,\frac{e^{2 a \Delta t} - 1}{2 a \Delta t}}\;\xi, \qquad \xi \sim \mathcal N(0, 1).$$
+    $$y(t + \Delta t) = y_\mathrm{det} + g \sqrt{\Delta t\,\frac{e^{2 a \Delta t} - 1}{2 a \Delta t}}\;\xi, \qquad \xi
+    \sim \mathcal N(0, 1).$$
 
-    For $a$, $b$ and $g$ constant over the step this is the exact transition of the Ornstein–Uhlenbeck process, so the stationary
+    For $a$, $b$ and $g$ constant over the step this is the exact transition of the Ornstein–Uhlenbeck process, so the
+    stationary
     variance $-g^2 / 2a$ is right at any step. Itô.
 
     **Raises:** `ValueError` at trace time for a field without diffusion, and for a run without a key.
@@ -96,7 +106,7 @@ class ExponentialEulerMaruyama(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: ArrayLike, y: PyTree, u: Any, dt: ArrayLike, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         amplitudes = field.diffusion(t, y, u)
         if amplitudes is None:

@@ -14,7 +14,8 @@ def firing_rate(spikes: ArrayLike, *, dt: float, width: float) -> Float[Array, "
 
     - `spikes`: shape (times, neurons), 0 or 1, one row for each step.
     - `dt`: length of a step (ms).
-    - `width`: length of the box (ms), rounded to an odd number of steps; at the ends the part of it that lies inside counts.
+    - `width`: length of the box (ms), rounded to an odd number of steps; at the ends the part of it that lies inside
+      counts.
 
     **Returns:** Hz, shape (times,).
 

@@ -32,21 +32,26 @@ class NetworkState(eqx.Module):
 class Network(AbstractDynamics):
     """Populations connected by projections.
 
-    One step, in this order: delayed spikes are read; receptors decay; each projection, by name, adds what arrives to its receptor; drives are
-    taken from the old voltages; the cells move and spike; the spikes are written to the buffers. All projections that target a
+    One step, in this order: delayed spikes are read; receptors decay; each projection, by name, adds what arrives to
+    its receptor; drives are
+    taken from the old voltages; the cells move and spike; the spikes are written to the buffers. All projections that
+    target a
     receptor share its state, and all that read a source share its buffer.
 
     **Arguments:**
 
     - `populations`: by name.
     - `projections`: by name; their rules are applied here.
-    - `key`: for random connectivity and weights. Each projection draws from its own stream, given by its name: adding one changes no
+    - `key`: for random connectivity and weights. Each projection draws from its own stream, given by its name: adding
+      one changes no
       other.
     - `impl`: which implementation of the sparse operators runs, as for `npt.ops.csr_matvec`.
 
-    The input of a step is a dictionary with the input of any of the populations; the output a dictionary of their spike arrays.
+    The input of a step is a dictionary with the input of any of the populations; the output a dictionary of their
+    spike arrays.
 
-    **Raises:** `ValueError` for a source, target or receptor that isn't there, naming it and what there is; for a missing key; for sizes
+    **Raises:** `ValueError` for a source, target or receptor that isn't there, naming it and what there is; for a
+    missing key; for sizes
     that don't match.
 
     !!! example
@@ -155,7 +160,9 @@ class Network(AbstractDynamics):
                 f"{listing(self.projections)}"
             )
         if not rest:
-            raise ValueError(f"'{path}' names a population; name one of its variables, such as '{path}.spike' or '{path}.v'")
+            raise ValueError(
+                f"'{path}' names a population; name one of its variables, such as '{path}.spike' or '{path}.v'"
+            )
         return self.populations[head].read(rest, state.populations[head], output[head])
 
     def summary(self, dt: float | None = None) -> str:
@@ -177,7 +184,9 @@ def _check_ends(name: str, projection: Projection, populations: Mapping[str, Pop
         )
     target, port = projection.target_population, projection.target_receptor
     if target not in populations:
-        raise ValueError(f"projection '{name}' targets '{projection.target}', but the populations are {listing(populations)}")
+        raise ValueError(
+            f"projection '{name}' targets '{projection.target}', but the populations are {listing(populations)}"
+        )
     if port not in populations[target].receptors:
         raise ValueError(
             f"projection '{name}' targets '{projection.target}', but population '{target}' has receptors "

@@ -15,11 +15,14 @@ class Projection(eqx.Module):
 
     - `source`: name of the pre population.
     - `target`: the port, `"population.receptor"`.
-    - `connect`: a rule such as `npt.connect.FixedProb(0.02)`, which the network applies to the sizes of both populations; or a connectivity
+    - `connect`: a rule such as `npt.connect.FixedProb(0.02)`, which the network applies to the sizes of both
+      populations; or a connectivity
       that is there already, such as `npt.connect.from_scipy(m)`.
-    - `weight`: for a rule: a number shared by all edges, or an initializer that draws one for each (unit of the receptor's conductance).
+    - `weight`: for a rule: a number shared by all edges, or an initializer that draws one for each (unit of the
+      receptor's conductance).
       Default 1. A connectivity has its own weight, and none may be given.
-    - `delay`: in ms; a spike of step $k$ arrives in step $k + \\max(1, \\mathrm{round}(d / \\Delta t))$. `None` is one step.
+    - `delay`: in ms; a spike of step $k$ arrives in step $k + \\max(1, \\mathrm{round}(d / \\Delta t))$. `None` is
+      one step.
 
     In a network, `projection.connect` is the connectivity and `projection.connect.weight` the weight.
 
@@ -52,7 +55,8 @@ class Projection(eqx.Module):
             raise ValueError(f"a projection's target is {target!r}; expected 'population.receptor'")
         if not isinstance(connect, AbstractConnector | AbstractConnectivity):
             raise TypeError(
-                f"a projection's connect is a {type(connect).__name__}; expected a rule such as npt.connect.FixedProb(0.1), or a "
+                f"a projection's connect is a {type(connect).__name__}; expected a rule such as "
+                "npt.connect.FixedProb(0.1), or a "
                 "connectivity such as npt.connect.from_scipy(m)"
             )
         if isinstance(connect, AbstractConnectivity) and weight is not None:
@@ -81,7 +85,8 @@ class Projection(eqx.Module):
             connect = connect(in_size, out_size, weight=1.0 if self.weight is None else self.weight, key=key)
         if (connect.in_size, connect.out_size) != (in_size, out_size):
             raise ValueError(
-                f"projection '{name}' has a connectivity from {connect.in_size} to {connect.out_size} neurons, but '{self.source}' has "
+                f"projection '{name}' has a connectivity from {connect.in_size} to {connect.out_size} neurons, "
+                f"but '{self.source}' has "
                 f"{in_size} and '{self.target_population}' {out_size}"
             )
         return Projection(self.source, self.target, connect, delay=self.delay)

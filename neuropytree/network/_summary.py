@@ -13,9 +13,12 @@ def summarise(net: "Network", dt: float | None) -> str:
     lines = ["Network", "", "populations"]
     for name, population in net.populations.items():
         parts = ", ".join(
-            f"{port} ({type(r.kinetics).__name__}, {type(r.output).__name__})" for port, r in population.receptors.items()
+            f"{port} ({type(r.kinetics).__name__}, {type(r.output).__name__})"
+            for port, r in population.receptors.items()
         )
-        lines.append(f"  {name}: {population.size} x {type(population.cell.membrane).__name__}; receptors: {parts or 'none'}")
+        lines.append(
+            f"  {name}: {population.size} x {type(population.cell.membrane).__name__}; receptors: {parts or 'none'}"
+        )
     lines += ["", "projections"]
     total = 0
     for name, projection in sorted(net.projections.items()):

@@ -11,6 +11,7 @@ from ._membrane import LeakyMembrane
 from ._point import PointNeuron
 from ._spiking import HardReset, Refractory, SoftReset, Threshold
 
+
 def LIF(
     size: int | tuple[int, ...],
     *,
@@ -28,27 +29,34 @@ def LIF(
 ) -> PointNeuron:
     r"""Leaky integrate-and-fire neurons,
 
-    $$\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v), \qquad v \ge v_\mathrm{th}:\; v \leftarrow v_\mathrm{reset}.$$
+    $$\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v), \qquad v \ge v_\mathrm{th}:\; v \leftarrow
+    v_\mathrm{reset}.$$
 
-    The step is exact for input held over it. The input of a step is a current $i$, or a `Drive(i, g)` with a conductance $g$.
+    The step is exact for input held over it. The input of a step is a current $i$, or a `Drive(i, g)` with a
+    conductance $g$.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
     - `size`: number of neurons, or their shape.
     - `v_rest`, `v_th`, `v_reset`: resting, threshold and reset voltage (mV).
     - `tau`: membrane time constant (ms).
-    - `r`: membrane resistance; with 1, currents are in mV and conductances in units of the leak. In GΩ, currents are in pA and conductances
+    - `r`: membrane resistance; with 1, currents are in mV and conductances in units of the leak. In GΩ, currents are
+      in pA and conductances
       in nS.
-    - `t_ref`: absolute refractory period (ms), during which the voltage is held; rounded to whole steps. `None` for none.
-    - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless said otherwise.
+    - `t_ref`: absolute refractory period (ms), during which the voltage is held; rounded to whole steps. `None` for
+      none.
+    - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless
+      said otherwise.
     - `v_init`: initial voltage (mV), a number, array or initializer; `None` starts at `v_rest`.
     - `reset`: `"hard"` sets `v_reset`, `"soft"` subtracts `v_th - v_reset`.
-    - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without gradient.
+    - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without
+      gradient.
     - `stepper`: `ExponentialEuler()` unless given.
 
     **Returns:** a `PointNeuron`; its state has `v`, its output is the spike array.
 
-    **Raises:** `ValueError` for a shape that doesn't fit, an unknown `reset`; at trace time, noise with a stepper that has none.
+    **Raises:** `ValueError` for a shape that doesn't fit, an unknown `reset`; at trace time, noise with a stepper
+    that has none.
 
     Source: Lapicque 1907; Abbott 1999, doi:10.1016/S0361-9230(99)00161-6. Defaults as in BrainPy's `Lif`.
 

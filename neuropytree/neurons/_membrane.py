@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, as_parameter
+from .._types import Drive, Scalar, as_parameter
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractField, Linear
@@ -28,14 +28,15 @@ class AbstractMembrane(AbstractField):
 
 
 class LeakyMembrane(AbstractMembrane):
-    r"""A leaky integrator, $\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v)$, with noise $\sigma\,\mathrm{d}W$ if asked for.
+    r"""A leaky integrator, $\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v)$, with noise if asked for.
 
     **Arguments:**
 
     - `v_rest`: resting voltage (mV).
     - `tau`: membrane time constant (ms).
     - `r`: membrane resistance (mV per unit of current; with conductances, 1 over the leak).
-    - `sigma`: noise amplitude ($\mathrm{mV}/\sqrt{\mathrm{ms}}$), or `None`. The free voltage then has variance $\sigma^2 \tau / 2$.
+    - `sigma`: noise amplitude ($\mathrm{mV}/\sqrt{\mathrm{ms}}$), or `None`. The free voltage then has variance
+      $\sigma^2 \tau / 2$.
     - `v_init`: initial voltage (mV): a number, an array or an initializer; `None` is `v_rest`.
 
     Source: Lapicque 1907; Abbott 1999, doi:10.1016/S0361-9230(99)00161-6.
@@ -64,18 +65,18 @@ class LeakyMembrane(AbstractMembrane):
         rule = self.v_rest if self.v_init is None else self.v_init
         return Voltage(values(rule, shape, key=key, dtype=self.v_rest.dtype, name="v_init"))
 
-    def vector_field(self, t: ArrayLike, y: Voltage, u: Drive) -> Voltage:
+    def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
         return Voltage((self.v_rest - y.v + self.r * current) / self.tau)
 
-    def linear(self, t: ArrayLike, y: Voltage, u: Drive) -> Voltage:
+    def linear(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t, y
         leak = jnp.ones_like(self.r) if u.g is None else 1 + self.r * u.g
         # a vanishes only for a conductance that is negative and cancels the leak exactly
         coefficients = Linear(-leak / self.tau, (self.v_rest + self.r * u.i) / self.tau, nonzero=True)
         return Voltage(coefficients)  # pyright: ignore[reportArgumentType]
 
-    def diffusion(self, t: ArrayLike, y: Voltage, u: Drive) -> Voltage | None:
+    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
         del t, y, u
         return None if self.sigma is None else Voltage(self.sigma)

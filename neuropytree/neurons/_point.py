@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Int, Key
 
-from .._types import AbstractDynamics, Drive, Spikes, Tick, find
+from .._types import AbstractDynamics, Drive, Scalar, Spikes, Tick, find
 from ..integrate import AbstractStepper
 from ._membrane import AbstractMembrane
 from ._spiking import AbstractReset, Refractory, Threshold
@@ -42,7 +42,8 @@ def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
 class PointNeuron(AbstractDynamics):
     """A population of point neurons, made of parts that combine freely.
 
-    In a step the stepper moves the membrane, held voltages are put back, the threshold is read, spikes reset the membrane and start
+    In a step the stepper moves the membrane, held voltages are put back, the threshold is read, spikes reset the
+    membrane and start
     the refractory period. The output is the spike array.
 
     **Arguments:**
@@ -86,7 +87,9 @@ class PointNeuron(AbstractDynamics):
                 shape = getattr(leaf, "shape", ())
                 if shape != () and not _fits(shape, self.shape):
                     name = jax.tree_util.keystr(path).lstrip(".")
-                    raise ValueError(f"parameter '{name}' has shape {shape}; expected () or {self.shape}, one for each neuron")
+                    raise ValueError(
+                        f"parameter '{name}' has shape {shape}; expected () or {self.shape}, one for each neuron"
+                    )
 
     @property
     def size(self) -> int:
@@ -108,7 +111,7 @@ class PointNeuron(AbstractDynamics):
         """The output of a step in which nobody spikes."""
         return self.threshold.silent(state.v)
 
-    def vector_field(self, t: ArrayLike, y: Any, u: Any) -> Any:
+    def vector_field(self, t: Scalar, y: Any, u: Any) -> Any:
         """The field of the membrane between spikes; `y` is `state.membrane` and `u` a `Drive`."""
         return self.membrane.vector_field(t, y, u)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from .._types import Spikes, as_parameter
+from .._types import Scalar, Spikes, as_parameter
 from ..surrogate import AbstractSurrogate
 
 
@@ -19,7 +19,8 @@ class Threshold(eqx.Module):
     **Arguments:**
 
     - `v_th`: threshold (mV).
-    - `surrogate`: what stands for the derivative of a spike with respect to $v - v_\mathrm{th}$; spikes are then 0 or 1 in the dtype
+    - `surrogate`: what stands for the derivative of a spike with respect to $v - v_\mathrm{th}$; spikes are then 0 or
+      1 in the dtype
       of `v`. With `None` spikes are booleans: a quarter of the memory, and no gradient.
     """
 
@@ -101,7 +102,8 @@ def _interpolate_jvp(primals: Any, tangents: Any) -> Any:
 class Refractory(eqx.Module):
     r"""Absolute refractoriness: the voltage is held for exactly `round(t_ref / dt)` steps after the step of the spike.
 
-    Counted in integer steps: a spike in step $k$ holds the voltage in steps $k+1, \dots, k+n$, and it moves again in step $k+n+1$.
+    Counted in integer steps: a spike in step $k$ holds the voltage in steps $k+1, \dots, k+n$, and it moves again in
+    step $k+n+1$.
 
     **Arguments:**
 
@@ -117,8 +119,8 @@ class Refractory(eqx.Module):
         """Steps left to hold: none."""
         return jnp.zeros(shape, jnp.int32)
 
-    def advance(self, left: Int[Array, "..."], spike: Spikes, dt: ArrayLike) -> Int[Array, "..."]:
+    def advance(self, left: Int[Array, "..."], spike: Spikes, dt: Scalar) -> Int[Array, "..."]:
         """Steps left after this step and its spikes."""
         steps = jax.lax.stop_gradient(jnp.round(self.t_ref / dt)).astype(jnp.int32)
-        fired: Bool[Array, "..."] = spike if spike.dtype == bool else spike > 0
+        fired: Bool[Array, ...] = spike if spike.dtype == bool else spike > 0
         return jnp.where(fired, steps, jnp.maximum(left - 1, 0))

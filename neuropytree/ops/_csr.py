@@ -24,9 +24,7 @@ _KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
 def _rows(indices: Indices, indptr: Indptr) -> tuple[Array, Array]:
     """The row of each edge, and which entries are edges rather than room."""
     room = indices.shape[0]
-    rows = jnp.repeat(
-        jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room
-    )
+    rows = jnp.repeat(jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room)
     return rows, jnp.arange(room, dtype=indptr.dtype) < indptr[-1]
 
 
@@ -37,9 +35,7 @@ def _times(w: Array, x: Array) -> Array:
 
 def _scatter(acc: Array, values: Array, where: Array, *, sorted: bool) -> Array:
     """Adds per-edge values to `acc`, summing batch dimensions that `acc` has not."""
-    summed = tuple(
-        k for k, (have, got) in enumerate(zip(acc.shape[:-1], values.shape[:-1], strict=True)) if have < got
-    )
+    summed = tuple(k for k, (have, got) in enumerate(zip(acc.shape[:-1], values.shape[:-1], strict=True)) if have < got)
     values = jnp.sum(values, axis=summed, keepdims=True) if summed else values
     values = jnp.broadcast_to(values, (*acc.shape[:-1], values.shape[-1]))
     return acc.at[..., where].add(values, indices_are_sorted=sorted, mode="promise_in_bounds")
@@ -69,9 +65,9 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
         return acc
     rows, valid = _rows(indices, indptr)
     p, q = p[..., rows], q[..., indices]
-    ones = jnp.ones((), acc.dtype)
-    values = _times(_times(ones, p), q)
-    values = jnp.where(valid, values, jnp.zeros_like(values))
+    both = (p != 0) & (q != 0)
+    product = p.astype(acc.dtype) * q.astype(acc.dtype)
+    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
     return _scatter(acc, values, jnp.arange(indices.shape[0], dtype=indices.dtype), sorted=True)
 
 
@@ -104,7 +100,9 @@ def _zeros(aval: Any) -> Array:
     return jnp.zeros(aval.shape, aval.dtype)
 
 
-def _shared_weight(operator: Any, ct: Array, x: Array, indices: Array, indptr: Array, aval: Any, **params: Any) -> Array:
+def _shared_weight(
+    operator: Any, ct: Array, x: Array, indices: Array, indptr: Array, aval: Any, **params: Any
+) -> Array:
     """Cotangent of one weight shared by all edges: the cotangent against the unweighted product."""
     batch = x.shape[:-1]
     ones = jnp.ones((1,) * len(batch) + (1,), aval.dtype)
@@ -169,9 +167,10 @@ outer_p = make_operator(
 
 
 def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
-    """Which implementation an operator call with this `impl` runs on this process's default backend: `"taichi"` or `"reference"`.
+    """Which implementation a call with this `impl` runs on the default backend: `"taichi"` or `"reference"`.
 
-    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't be had here.
+    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't
+    be had here.
     """
     _check_impl(impl)
     why = _bridge.load().reason
@@ -197,7 +196,8 @@ def csr_matvec(
 ) -> Float[Array, " cols"]:
     r"""Carries events from pre to post: $\mathrm{out}_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$.
 
-    Rows with a zero event are skipped, so a call costs the edges of the neurons that fired. Inside a compiled loop `acc` is
+    Rows with a zero event are skipped, so a call costs the edges of the neurons that fired. Inside a compiled loop
+    `acc` is
     updated in place.
 
     **Arguments:**
@@ -206,7 +206,8 @@ def csr_matvec(
     - `x`: events of the pre neurons, shape `(rows,)`: boolean, or floats that multiply.
     - `indices`, `indptr`: CSR arrays, int32, valid (`npt.connect.CSR` checks them once).
     - `acc`: what to add to, shape `(cols,)`.
-    - `impl`: `"auto"` takes the compiled kernel where there is one, `"taichi"` insists on it, `"reference"` is plain JAX.
+    - `impl`: `"auto"` takes the compiled kernel where there is one, `"taichi"` insists on it, `"reference"` is plain
+      JAX.
 
     **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in weight, events and `acc`.
 
@@ -232,7 +233,7 @@ def csr_transposed_matvec(
     acc: Float[Array, " rows"],
     impl: Impl = "auto",
 ) -> Float[Array, " rows"]:
-    r"""Carries values from post to pre: $\mathrm{out}_i = \mathrm{acc}_i + \sum_j w_{ij} y_j$; zeros of `y` contribute nothing.
+    r"""Carries values from post to pre: $\mathrm{out}_i = \mathrm{acc}_i + \sum_j w_{ij} y_j$.
 
     Arguments, errors and transformations as for `csr_matvec`, with `y` of shape `(cols,)` and `acc` of shape `(rows,)`.
     """
@@ -248,9 +249,10 @@ def csr_outer(
     acc: Float[Array, " room"],
     impl: Impl = "auto",
 ) -> Float[Array, " room"]:
-    r"""The outer product sampled at the edges: $\mathrm{out}_e = \mathrm{acc}_e + p_{i(e)} q_{j(e)}$; zeros are skipped.
+    r"""The outer product sampled at the edges: $\mathrm{out}_e = \mathrm{acc}_e + p_{i(e)} q_{j(e)}$.
 
-    Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`, `acc` and the
+    Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape
+    `(cols,)`, `acc` and the
     result of the shape of `indices`.
     """
     _check_impl(impl)

@@ -1,10 +1,13 @@
 """The one file that touches JAX's internals: primitives, their rules, and the registration of native kernels.
 
-An operator here is a function `out = acc + f(a, b)`, linear in `acc` and bilinear in `a` and `b`, over some index arrays. That is
+An operator here is a function `out = acc + f(a, b)`, linear in `acc` and bilinear in `a` and `b`, over some index
+arrays. That is
 all its rules need to know: the JVP follows from linearity, and whoever makes an operator supplies the rest.
 
-Every floating operand has the same number of leading batch dimensions, each of size 1 or of the size in `batch`. An output of
-size 1 where `batch` is larger is summed over that dimension. So the transpose of a batched operator is again one, and no
+Every floating operand has the same number of leading batch dimensions, each of size 1 or of the size in `batch`. An
+output of
+size 1 where `batch` is larger is summed over that dimension. So the transpose of a batched operator is again one, and
+no
 per-edge intermediate is ever batched to be summed afterwards.
 """
 
@@ -16,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
@@ -48,11 +52,14 @@ def make_operator(
 
     **Arguments:**
 
-    - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there is no kernel.
-    - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or `None`.
+    - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there
+      is no kernel.
+    - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
+      `None`.
     - `transpose_a`, `transpose_b`: `(ct, other, *indices, aval, batch, impl, **static)` to the cotangent of `a`, `b`.
 
-    **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's gradient.
+    **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's
+    gradient.
     """
     rules = {"reference": reference, "kernel": kernel, "transpose_a": transpose_a, "transpose_b": transpose_b}
     missing = [rule for rule, function in rules.items() if function is None]
@@ -69,7 +76,7 @@ def make_operator(
         return jax.jit(functools.partial(bind, **dict(items)))
 
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
-    operator.def_abstract_eval(lambda acc, *operands, **params: jax.core.ShapedArray(acc.shape, acc.dtype))
+    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype))
 
     def plain(acc: Array, a: Array, b: Array, *indices: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
@@ -114,13 +121,13 @@ def make_operator(
         return [ct if unknown[0] else None, d_a, d_b, *none]
 
     def batcher(operands: Any, dims: Any, **params: Any) -> tuple[Array, int]:
-        sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not batching.not_mapped}
+        sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
         (size,) = sizes
-        if any(d is not batching.not_mapped for d in dims[3:]):  # another connectivity in each: no kernel has that
-            axes = tuple(None if d is batching.not_mapped else d for d in dims)
+        if any(d is not None for d in dims[3:]):  # another connectivity in each: no kernel has that
+            axes = tuple(None if d is None else d for d in dims)
             return jax.vmap(functools.partial(plain, **params), in_axes=axes)(*operands), 0
         moved = [
-            jnp.expand_dims(x, 0) if d is batching.not_mapped else jnp.moveaxis(x, d, 0)
+            jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands[:3], dims[:3], strict=True)
         ]
         moved[0] = jnp.broadcast_to(moved[0], (size, *moved[0].shape[1:]))
@@ -154,7 +161,8 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
 
 
 def _plan(shape: Shape, batch: Shape) -> tuple[int, int] | None:
-    """`(d, m)` such that element `n` of the flat batch is row `(n // d) % m` of the operand; `None` if there is no such pair."""
+    """`(d, m)` such that element `n` of the flat batch is row `(n // d) % m` of the operand; `None` if there is "
+    "no such pair."""
     mapped = [have == size for have, size in zip(shape, batch, strict=True) if size != 1]
     sizes = [size for size in batch if size != 1]
     if not any(mapped):

@@ -3,8 +3,8 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool
 
 from .._types import fields_of, variables
@@ -15,7 +15,7 @@ def whole_steps(duration: float, dt: float) -> int:
 
     **Raises:** `ValueError` if it isn't one, saying which durations near it are.
     """
-    if isinstance(dt, jax.core.Tracer) or isinstance(duration, jax.core.Tracer):
+    if isinstance(dt, Tracer) or isinstance(duration, Tracer):
         raise TypeError("dt and duration fix the number of steps: they are Python numbers, not traced values")
     for name, x in (("dt", dt), ("duration", duration)):
         if not x > 0 or x == float("inf"):
@@ -35,13 +35,15 @@ def check_dt(state: Any, dt: float) -> None:
     for made in _dts(state):
         if made is not None and abs(made - dt) > 1e-9 * dt:
             raise ValueError(
-                f"the state was made for dt={made} ms, and this run has dt={dt} ms: delays and refractory periods in it are counted in "
+                f"the state was made for dt={made} ms, and this run has dt={dt} ms: delays and refractory periods "
+                "in it are counted in "
                 f"steps; make one with init(dt={dt})"
             )
 
 
 def _dts(tree: Any) -> list[float | None]:
-    found = [tree.dt] if isinstance(tree, eqx.Module) and isinstance(getattr(tree, "dt", None), float | int) else []
+    made = getattr(tree, "dt", None) if isinstance(tree, eqx.Module) else None
+    found = [made] if isinstance(made, float | int) else []
     return found + [dt for child in fields_of(tree).values() for dt in _dts(child)]
 
 

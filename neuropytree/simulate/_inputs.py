@@ -13,7 +13,8 @@ from .._types import AbstractDynamics, Tick
 
 
 class Inputs(eqx.Module):
-    """Inputs of a run, sorted by kind. `series` has time as axis 0 of its leaves and `None` where a leaf is constant."""
+    """Inputs of a run, sorted by kind. `series` has time as axis 0 of its leaves and `None` where a leaf is "
+    "constant."""
 
     constant: Any
     series: Any
@@ -43,7 +44,8 @@ def _number(x: Any) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise TypeError(f"an input is a {type(x).__name__}; expected numbers, arrays, or a function of the tick")
-    return array.astype(jnp.result_type(float)) if np.issubdtype(array.dtype, np.floating) else array
+    number = isinstance(x, int | float) and not isinstance(x, bool)  # 20 and 20.0 are the same input
+    return array.astype(jnp.result_type(float)) if number or np.issubdtype(array.dtype, np.floating) else array
 
 
 def _classify(model: AbstractDynamics, inputs: Any, n_steps: int | None) -> Any:
@@ -70,10 +72,11 @@ def _is_series(name: str, got: tuple[int, ...], shape: tuple[int, ...] | None, n
         return n_steps is not None and len(got) > 0 and got[0] == n_steps
     constant = _broadcasts(got, shape)
     series = n_steps is not None and len(got) > 0 and got[0] == n_steps and _broadcasts(got[1:], shape)
-    if constant and series and len(got) == len(shape) and got[0] != 1:
+    if constant and series and n_steps != 1 and len(got) == len(shape):
         raise ValueError(
-            f"{name} has shape {got}, which is one value for each of {n_steps} neurons and one for each of {n_steps} steps; give a "
-            f"series the shape ({n_steps}, 1) or ({n_steps}, {shape[0]})"
+            f"{name} has shape {got}, which is one value for each of {n_steps} neurons and one for each of "
+            f"{n_steps} steps; give a "
+            f"series the shape ({n_steps}, 1) or {(n_steps, *shape)}"
         )
     if not constant and not series:
         over_time = "" if n_steps is None else f", or over time ({n_steps},) or {(n_steps, *shape)}"

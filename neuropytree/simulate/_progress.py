@@ -1,16 +1,17 @@
-"""A progress bar over simulated time."""
+"""A progress bar over the steps of a run."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress_bar(total: float, show: bool) -> Iterator[Callable[[float], object]]:
-    """A function to call with the ms that have been done."""
+def progress_bar(total: int, show: bool) -> Iterator[Callable[[int], object]]:
+    """A function to call with the number of steps just done."""
     if not show:
-        yield lambda ms: None
+        yield lambda steps: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=round(total, 6), unit=" ms", bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} ms [{elapsed}<{remaining}]") as bar:
+    form = "{l_bar}{bar}| {n_fmt}/{total_fmt} steps [{elapsed}<{remaining}]"
+    with tqdm(total=total, bar_format=form) as bar:
         yield bar.update

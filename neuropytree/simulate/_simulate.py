@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
@@ -88,30 +89,37 @@ def simulate(
 ) -> Solution:
     r"""Runs a model for `duration` ms and records what is asked for.
 
-    Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$. Compiled once for each model structure, number of steps and record; other
-    values of parameters, inputs, start, state and key compile nothing. Works inside `jax.jit`, `jax.vmap` and `jax.grad`.
+    Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$. Compiled once for each model structure, number
+    of steps and record; other
+    values of parameters, inputs, start, state and key compile nothing. Works inside `jax.jit`, `jax.vmap` and
+    `jax.grad`.
 
     **Arguments:**
 
     - `model`: any `AbstractDynamics`: a network, a cell, your own.
     - `state`: from `model.init(dt=dt)`, or that of an earlier solution.
-    - `inputs`: for every step the same pytree; arrays over time, with one row for each step as axis 0 (leaves may be mixed); or a function of the
+    - `inputs`: for every step the same pytree; arrays over time, with one row for each step as axis 0 (leaves may be
+      mixed); or a function of the
       tick. In a network a dictionary by population.
     - `dt`: length of a step (ms).
     - `duration`: length of the run (ms), a whole number of steps.
-    - `record`: paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`, `"v"`), or a function of
+    - `record`: paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`, `"v"`), or
+      a function of
       (state, output). Nothing by default.
     - `every`: record after every so many steps; the number of steps must be a multiple.
     - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
-    - `chunk`: run in compiled pieces of so many steps, a multiple of `every`, and move the records to host memory as they come. The result is
+    - `chunk`: run in compiled pieces of so many steps, a multiple of `every`, and move the records to host memory as
+      they come. The result is
       bitwise the same.
     - `key`: random key of the run, for noise. What is drawn depends on (key, step, place) alone.
     - `progress`: show a progress bar; runs in chunks.
 
     **Returns:** a `Solution`.
 
-    **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps, a dt other than the
-    state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which a variable became non-finite, naming it and
+    **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of
+    steps, a dt other than the
+    state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which a variable became
+    non-finite, naming it and
     the step (inside another transformation, `equinox.error_if` names the variable).
 
     !!! example
@@ -134,7 +142,7 @@ def simulate(
     names = record if callable(record) else _paths(record)
     run = _Run(model, sorted_inputs, key, dt, every, names)
     records = _rehearse(run, state)
-    traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((run, state, start)))
+    traced = any(isinstance(x, Tracer) for x in jax.tree.leaves((run, state, start)))
     if chunk is None and not progress:
         final, out, flags = _whole(run, state, start, n_steps)
         if traced:
@@ -143,7 +151,9 @@ def simulate(
             _raise_if_broken(run, state, flags, start, n_steps, 0)
         return Solution(_times(start, n_steps, every, dt), out, final)
     if traced:
-        raise ValueError("chunk= and progress= run pieces from the host; leave them out inside jax.jit, jax.vmap and jax.grad")
+        raise ValueError(
+            "chunk= and progress= run pieces from the host; leave them out inside jax.jit, jax.vmap and jax.grad"
+        )
     piece = min(n_steps, chunk or every * -(-n_steps // (100 * every)))
     final, out = _pieces(run, state, int(start), n_steps, piece, records, progress)
     return Solution(np.asarray(_times(start, n_steps, every, dt)), out, final)
@@ -182,10 +192,12 @@ def _pieces(
 ) -> tuple[State, PyTree]:
     blocks = piece // run.every
     series = run.inputs.series
-    lean = eqx.tree_at(lambda r: r.inputs.series, run, jax.tree.map(lambda _: None, series), is_leaf=lambda x: x is None)
+    lean = eqx.tree_at(
+        lambda r: r.inputs.series, run, jax.tree.map(lambda _: None, series), is_leaf=lambda x: x is None
+    )
     room = jax.tree.map(lambda x: jax.ShapeDtypeStruct((blocks, *x.shape), x.dtype), records)
     out = jax.tree.map(lambda x: np.zeros((n_steps // run.every, *x.shape), x.dtype), records)
-    with progress_bar(n_steps * run.dt, progress) as advance:
+    with progress_bar(n_steps, progress) as advance:
         for first in range(0, n_steps, piece):
             size = min(piece, n_steps - first)
             now = jax.tree.map(lambda x: _padded(x, first, size, piece), series)  # noqa: B023
@@ -196,7 +208,7 @@ def _pieces(
             rows = slice(first // run.every, (first + size) // run.every)
             for whole, part in zip(jax.tree.leaves(out), jax.tree.leaves(seen), strict=True):
                 whole[rows] = np.asarray(part)[: rows.stop - rows.start]
-            advance(size * run.dt)
+            advance(size)
     return state, out
 
 
@@ -216,7 +228,7 @@ def _check_pieces(n_steps: int, every: int, chunk: int | None, progress: bool) -
 
 
 def _start(start: Any, n_steps: int) -> Int[Array, ""]:
-    if isinstance(start, jax.core.Tracer):
+    if isinstance(start, Tracer):
         return start.astype(jnp.int32)
     if isinstance(start, bool) or jnp.ndim(start) != 0 or not jnp.issubdtype(jnp.result_type(start), jnp.integer):
         raise ValueError(f"start is {start!r}; expected the number of the first step")
@@ -236,7 +248,7 @@ def _strong(tree: PyTree) -> PyTree:
 
     def convert(x: Any) -> Any:
         if isinstance(x, float | int | np.generic) and not isinstance(x, bool):
-            return as_parameter(x)
+            return as_parameter(np.asarray(x))
         if isinstance(x, jax.Array) and x.weak_type:
             return jax.lax.convert_element_type(x, jnp.dtype(x.dtype))
         return x
@@ -256,7 +268,8 @@ def _rehearse(run: _Run, state: State) -> PyTree:
     shapes = [jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree) for tree in (state, new)]
     if jax.tree.structure(state) != jax.tree.structure(new) or shapes[0] != shapes[1]:
         raise TypeError(
-            f"{type(run.model).__name__}.step changes the structure, shapes or dtypes of its state: from {shapes[0]} to {shapes[1]}"
+            f"{type(run.model).__name__}.step changes the structure, shapes or dtypes of its state: from "
+            f"{shapes[0]} to {shapes[1]}"
         )
     return records
 

@@ -1,3 +1,5 @@
+"""The two-sided exponential surrogate."""
+
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 

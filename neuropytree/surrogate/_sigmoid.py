@@ -1,3 +1,5 @@
+"""The sigmoid surrogate."""
+
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, ArrayLike, Float

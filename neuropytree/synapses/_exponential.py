@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import as_parameter
+from .._types import Scalar, as_parameter
 from ._kinetics import AbstractKinetics
 
 
@@ -46,7 +46,7 @@ class Exponential(AbstractKinetics):
     def init(self, shape: tuple[int, ...], dtype: Any) -> ExponentialState:
         return ExponentialState(jnp.zeros(shape, dtype))
 
-    def decay(self, state: ExponentialState, dt: ArrayLike) -> ExponentialState:
+    def decay(self, state: ExponentialState, dt: Scalar) -> ExponentialState:
         return ExponentialState(state.g * jnp.exp(-dt / self.tau))
 
     def receive(self, state: ExponentialState, add: Callable[[Array], Array]) -> ExponentialState:

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from .._types import Tick
+from .._types import Scalar, Tick
 
 
 class AbstractKinetics(eqx.Module):
@@ -22,7 +22,7 @@ class AbstractKinetics(eqx.Module):
         """The state of closed channels."""
 
     @abc.abstractmethod
-    def decay(self, state: Any, dt: ArrayLike) -> Any:
+    def decay(self, state: Any, dt: Scalar) -> Any:
         """The state a step of `dt` ms later, with nothing arriving."""
 
     @abc.abstractmethod

@@ -15,7 +15,8 @@ from ._outputs import AbstractOutput
 class Receptor(eqx.Module):
     """An input port of a population: linear kinetics and an output, one state for each neuron.
 
-    Every projection that names the port shares it. In a step: `decay`, then `receive` once for each projection, then `drive`.
+    Every projection that names the port shares it. In a step: `decay`, then `receive` once for each projection, then
+    `drive`.
 
     **Arguments:**
 

@@ -17,7 +17,9 @@ def _axes(ax: "Axes | None") -> "Axes":
     return plt.subplots()[1] if ax is None else ax
 
 
-def raster_plot(ts: ArrayLike, spikes: ArrayLike, *, ax: "Axes | None" = None, offset: int = 0, **kwargs: Any) -> "Axes":
+def raster_plot(
+    ts: ArrayLike, spikes: ArrayLike, *, ax: "Axes | None" = None, offset: int = 0, **kwargs: Any
+) -> "Axes":
     """A dot for each spike, time across and neurons up.
 
     **Arguments:**
@@ -41,10 +43,14 @@ def raster_plot(ts: ArrayLike, spikes: ArrayLike, *, ax: "Axes | None" = None, o
     """
     times, trains = np.asarray(ts), np.asarray(spikes)
     if trains.ndim != 2 or times.shape != trains.shape[:1]:
-        raise ValueError(f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)")
+        raise ValueError(
+            f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)"
+        )
     ax = _axes(ax)
     when, who = np.nonzero(trains)
-    ax.plot(times[when], who + offset, **({"linestyle": "", "marker": ".", "markersize": 1.0, "rasterized": True} | kwargs))
+    ax.plot(
+        times[when], who + offset, **({"linestyle": "", "marker": ".", "markersize": 1.0, "rasterized": True} | kwargs)
+    )
     ax.set(xlabel="time (ms)", ylabel="neuron")
     return ax
 

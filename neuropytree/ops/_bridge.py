@@ -1,0 +1,64 @@
+"""The shared library of built-in kernels: whether it is there, and its FFI handlers by name."""
+
+import ctypes
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+RECORD = "_build.json"  # what the build made, or what it lacked
+REINSTALL = "install neuropytree again (`pip install -e .` in a checkout)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bridge:
+    """The native kernels of this installation.
+
+    **Arguments:**
+
+    - `available`: whether they can be called.
+    - `reason`: why they cannot, in one line; empty if they can.
+    - `remedy`: what to do about it, in one line; empty if nothing.
+    - `library`: the path of the shared library, or `None`.
+    - `handlers`: a function pointer for each target name, as `jax.ffi.pycapsule` takes it.
+    - `build`: what the library was built with, by name.
+    """
+
+    available: bool
+    reason: str = ""
+    remedy: str = ""
+    library: str | None = None
+    handlers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    build: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@functools.cache
+def load() -> Bridge:
+    """The bridge of this installation, read on the first call."""
+    return read(pathlib.Path(__file__).parent)
+
+
+def read(folder: pathlib.Path) -> Bridge:
+    """The bridge that a build left in `folder`. Whatever is wrong with it is in the result; nothing is raised."""
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        reason, remedy, build = record["reason"], record["remedy"], record["build"]
+        path, digest, names = folder / record["library"], record["sha256"], record["kernels"]
+    except FileNotFoundError:
+        return Bridge(False, f"the native kernels were never built: no {RECORD} in {folder}", REINSTALL)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Bridge(False, f"{folder / RECORD} cannot be read ({type(error).__name__}: {error})", REINSTALL)
+    if reason:
+        return Bridge(False, reason, remedy, build=build)
+    try:
+        # A damaged library can take the process down when it is loaded, so what it holds is compared first.
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            return Bridge(False, f"{path} is not the library that was built here", REINSTALL, build=build)
+        library = ctypes.CDLL(str(path))
+        handlers = {name: getattr(library, name) for name in names}
+    except (OSError, AttributeError) as error:
+        return Bridge(False, f"{path} cannot be loaded ({' '.join(str(error).split())})", REINSTALL, build=build)
+    return Bridge(True, library=str(path), handlers=handlers, build=build)

@@ -1,0 +1,20 @@
+"""The suite runs in float64, with strict dtype and rank promotion."""
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(params=["reference", "taichi"])
+def impl(request: pytest.FixtureRequest) -> str:
+    """Both implementations of the operators; the compiled one is skipped, with the reason, where it can't be had."""
+    import neuropytree as npt
+
+    try:
+        npt.ops.implementation(request.param)
+    except ValueError as error:
+        pytest.skip(str(error))
+    return request.param

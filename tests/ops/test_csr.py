@@ -1,0 +1,309 @@
+"""The CSR operators under every transformation, against the dense matrix."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+
+import neuropytree as npt
+from neuropytree.ops._ffi import make_operator
+
+from ..helpers import random_csr
+
+SIZES = [(12, 9, 40), (1, 1, 1), (1, 5, 3), (9, 1, 6), (17, 33, 0), (0, 4, 0), (4, 0, 0), (33, 40, 200)]
+# sums of at most some dozens of terms, in another order than the dense product
+TOLERANCE = {np.float64: dict(rtol=1e-12, atol=1e-12), np.float32: dict(rtol=1e-5, atol=1e-5)}
+
+
+class Case:
+    """A random connectivity, its operators as functions of (weight, x), and the same through the dense matrix."""
+
+    def __init__(self, n_in, n_out, nnz, impl, dtype=np.float64, shared=False, room=3, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.n_in, self.n_out, self.impl, self.dtype, self.shared = n_in, n_out, impl, dtype, shared
+        indices, indptr = random_csr(self.rng, n_in, n_out, nnz, room)
+        self.nnz, self.room = int(indptr[-1]), len(indices)
+        self.indices, self.indptr = jnp.asarray(indices), jnp.asarray(indptr)
+        self.rows = np.repeat(np.arange(n_in), np.diff(indptr))
+        self.cols = indices[: self.nnz]
+
+    def weight(self, *batch):
+        shape = batch if self.shared else (*batch, self.room)
+        return jnp.asarray(self.rng.normal(size=shape).astype(self.dtype))
+
+    def events(self, n, *batch, boolean=False):
+        """A third of them zero."""
+        x = self.rng.normal(size=(*batch, n)) * (self.rng.random((*batch, n)) < 0.67)
+        return jnp.asarray(x > 0.3 if boolean else x.astype(self.dtype))
+
+    def matvec(self, w, x):
+        acc = jnp.ones(self.n_out, self.dtype)
+        return npt.ops.csr_matvec(w, x, self.indices, self.indptr, acc=acc, impl=self.impl)
+
+    def transposed(self, w, y):
+        acc = jnp.ones(self.n_in, self.dtype)
+        return npt.ops.csr_transposed_matvec(w, y, self.indices, self.indptr, acc=acc, impl=self.impl)
+
+    def outer(self, p, q):
+        acc = jnp.ones(self.room, self.dtype)
+        return npt.ops.csr_outer(p, q, self.indices, self.indptr, acc=acc, impl=self.impl)
+
+    def dense(self, w):
+        w = jnp.broadcast_to(w, (self.room,))[: self.nnz]
+        return jnp.zeros((self.n_in, self.n_out), self.dtype).at[self.rows, self.cols].add(w)
+
+    def matvec_dense(self, w, x):
+        return x.astype(self.dtype) @ self.dense(w) + 1
+
+    def transposed_dense(self, w, y):
+        return self.dense(w) @ y.astype(self.dtype) + 1
+
+    def outer_dense(self, p, q):
+        product = p.astype(self.dtype)[self.rows] * q.astype(self.dtype)[self.cols]
+        return jnp.concatenate([product, jnp.zeros(self.room - self.nnz, self.dtype)]) + 1
+
+    def pair(self, operation):
+        return getattr(self, operation), getattr(self, operation + "_dense")
+
+    def operands(self, operation, *batch, boolean=False):
+        if operation == "matvec":
+            return self.weight(*batch), self.events(self.n_in, *batch, boolean=boolean)
+        if operation == "transposed":
+            return self.weight(*batch), self.events(self.n_out, *batch, boolean=boolean)
+        return self.events(self.n_in, *batch, boolean=boolean), self.events(self.n_out, *batch)
+
+    def close(self, got, want):
+        jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, **TOLERANCE[self.dtype]), got, want)
+        for g in jax.tree.leaves(got):
+            assert g.dtype == self.dtype
+
+
+OPERATIONS = ["matvec", "transposed", "outer"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("boolean", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_value_over_sizes(operation, boolean, shared, dtype, impl):
+    for n, size in enumerate(SIZES):
+        case = Case(*size, impl, dtype, shared, seed=n)
+        ours, dense = case.pair(operation)
+        operands = case.operands(operation, boolean=boolean)
+        case.close(jax.jit(ours)(*operands), jax.jit(dense)(*operands))
+
+
+def test_both_sides_boolean(impl):
+    case = Case(12, 9, 40, impl)
+    p, q = case.events(12, boolean=True), case.events(9, boolean=True)
+    case.close(case.outer(p, q), case.outer_dense(p, q))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_first_derivatives(operation, shared, impl):
+    case = Case(12, 9, 40, impl, shared=shared)
+    ours, dense = case.pair(operation)
+    operands, tangents = case.operands(operation), case.operands(operation)
+    case.close(jax.jvp(ours, operands, tangents), jax.jvp(dense, operands, tangents))
+    got, pull = jax.vjp(ours, *operands)
+    want, pull_dense = jax.vjp(dense, *operands)
+    ct = jnp.asarray(case.rng.normal(size=got.shape))
+    # the reference scatters to room as well, where no edge is: only edges count
+    if operation == "outer":
+        ct = ct.at[case.nnz :].set(0.0)
+    case.close(pull(ct), pull_dense(ct))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_second_derivatives(operation, shared, impl):
+    case = Case(7, 6, 20, impl, shared=shared, room=0)
+    operands = case.operands(operation)
+
+    def loss(function):
+        return lambda *xs: jnp.sum(jnp.sin(function(*xs)))
+
+    ours, dense = (loss(f) for f in case.pair(operation))
+    for outer, inner in itertools.product([jax.jacfwd, jax.jacrev], repeat=2):
+        got, want = (jax.jit(outer(inner(f, (0, 1)), (0, 1)))(*operands) for f in (ours, dense))
+        case.close(got, want)
+
+
+@pytest.mark.parametrize("boolean", [False, True])
+def test_boolean_events_pass_weight_gradients(boolean, impl):
+    case = Case(12, 9, 40, impl)
+    w, x = case.operands("matvec", boolean=boolean)
+    grad = jax.grad(lambda w: jnp.sum(case.matvec(w, x) ** 2))(w)
+    case.close(grad, jax.grad(lambda w: jnp.sum(case.matvec_dense(w, x) ** 2))(w))
+
+
+def _slices(one, outer, both):
+    """The operand by whether it has the (outer, inner) batch dimension."""
+    return {(False, False): one, (True, False): outer, (False, True): both[0], (True, True): both}
+
+
+AXES = [(0, None), (None, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("boolean", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_vmap_of_any_operand_and_nested(operation, boolean, shared, impl):
+    case = Case(12, 9, 40, impl, shared=shared)
+    ours, dense = case.pair(operation)
+    a, b = case.operands(operation, boolean=boolean)
+    aa, bb = case.operands(operation, 3, boolean=boolean)
+    a6, b6 = case.operands(operation, 3, 2, boolean=boolean)
+    for axes in AXES:
+        args = (aa if axes[0] == 0 else a, bb if axes[1] == 0 else b)
+        case.close(jax.jit(jax.vmap(ours, axes))(*args), jax.jit(jax.vmap(dense, axes))(*args))
+        for inner in AXES:
+            pick = [
+                slices[o == 0, i == 0]
+                for o, i, slices in zip(axes, inner, (_slices(a, aa, a6), _slices(b, bb, b6)), strict=True)
+            ]
+            nested = [jax.jit(jax.vmap(jax.vmap(f, inner), axes)) for f in (ours, dense)]
+            case.close(nested[0](*pick), nested[1](*pick))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_grad_of_vmap_and_vmap_of_grad(operation, shared, impl):
+    case = Case(12, 9, 40, impl, shared=shared, room=0)
+    ours, dense = case.pair(operation)
+    a, b = case.operands(operation)
+    aa, bb = case.operands(operation, 3)
+    a6, b6 = case.operands(operation, 3, 2)
+    for axes in AXES:
+        args = (aa if axes[0] == 0 else a, bb if axes[1] == 0 else b)
+
+        def total(function, axes=axes):
+            return lambda *xs: jnp.sum(jnp.sin(jax.vmap(function, axes)(*xs)))
+
+        case.close(*(jax.jit(jax.grad(total(f), (0, 1)))(*args) for f in (ours, dense)))
+        each = [
+            jax.jit(jax.vmap(jax.grad(lambda p, q, f=f: jnp.sum(jnp.sin(f(p, q))), (0, 1)), axes))
+            for f in (ours, dense)
+        ]
+        case.close(each[0](*args), each[1](*args))
+        for inner in AXES:
+            pick = [
+                slices[o == 0, i == 0]
+                for o, i, slices in zip(axes, inner, (_slices(a, aa, a6), _slices(b, bb, b6)), strict=True)
+            ]
+
+            def nested(function, axes=axes, inner=inner):
+                return lambda *xs: jnp.sum(jnp.sin(jax.vmap(jax.vmap(function, inner), axes)(*xs)))
+
+            got, want = (jax.jit(jax.grad(nested(f), (0, 1)))(*pick) for f in (ours, dense))
+            case.close(got, want)
+
+
+def test_batches_that_are_no_run_of_dimensions(impl):
+    """Outermost and innermost batched, the middle shared, summed in the gradient: the maps of the kernels can't "
+    "express it."""
+    case = Case(12, 9, 40, impl, room=0)
+    w, x = case.weight(2, 4), case.events(12, 3)
+
+    def total(function):
+        inner = jax.vmap(function, (0, None))
+        return lambda w, x: jnp.sum(jnp.sin(jax.vmap(jax.vmap(inner, (None, 0)), (0, None))(w, x)))
+
+    case.close(jax.grad(total(case.matvec), (0, 1))(w, x), jax.grad(total(case.matvec_dense), (0, 1))(w, x))
+
+
+def test_vmap_over_the_connectivity_itself(impl):
+    cases = [Case(12, 9, 40, impl, seed=s, room=0) for s in range(3)]
+    w, x = cases[0].operands("matvec")
+    stacked = [jnp.stack([getattr(c, name) for c in cases]) for name in ("indices", "indptr")]
+    got = jax.vmap(lambda i, p: npt.ops.csr_matvec(w, x, i, p, acc=jnp.ones(9), impl=impl))(*stacked)
+    cases[0].close(got, jnp.stack([c.matvec_dense(w, x) for c in cases]))
+
+
+def test_scan_checkpoint_and_donation(impl):
+    case = Case(10, 10, 40, impl)
+    w, x = case.operands("matvec")
+
+    def loss(function):
+        @jax.checkpoint
+        def body(carry, _):
+            return jnp.tanh(function(w, carry)), None
+
+        return lambda x: jnp.sum(jax.lax.scan(body, x, None, length=5)[0])
+
+    case.close(jax.grad(loss(case.matvec))(x), jax.grad(loss(case.matvec_dense))(x))
+    acc = jnp.ones(10)
+    donated = jax.jit(
+        lambda acc: npt.ops.csr_matvec(w, x, case.indices, case.indptr, acc=acc, impl=impl), donate_argnums=0
+    )
+    case.close(donated(acc), case.matvec_dense(w, x))
+
+
+def test_operands_are_never_changed(impl):
+    case = Case(10, 10, 40, impl)
+    w, x = case.operands("matvec")
+    acc = jnp.arange(10.0)
+    for _ in range(3):
+        npt.ops.csr_matvec(w, x, case.indices, case.indptr, acc=acc, impl=impl)
+    np.testing.assert_array_equal(acc, np.arange(10.0))
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_a_zero_event_meets_no_weight(zero, impl):
+    case = Case(12, 9, 40, impl, room=0)
+    w = jnp.full(case.room, jnp.inf)
+    np.testing.assert_array_equal(case.matvec(w, jnp.full(12, zero)), np.ones(9))
+    np.testing.assert_array_equal(case.transposed(w, jnp.full(9, zero)), np.ones(12))
+    np.testing.assert_array_equal(case.outer(jnp.full(12, zero), jnp.full(9, jnp.inf)), np.ones(case.room))
+    assert np.isnan(case.matvec(jnp.ones(case.room), jnp.full(12, jnp.nan))).any()
+
+
+def test_against_scipy(impl):
+    """A second oracle, larger than the others, and long enough for every path through the scan of the events."""
+    matrix = scipy.sparse.random(301, 203, density=0.1, random_state=1, format="csr")
+    w = npt.connect.from_scipy(matrix)
+    rng = np.random.default_rng(0)
+    for activity in (0.0, 0.01, 0.3, 1.0):
+        x = rng.normal(size=301) * (rng.random(301) < activity)
+        y = rng.normal(size=203) * (rng.random(203) < activity)
+        np.testing.assert_allclose(w(jnp.asarray(x), impl=impl), x @ matrix, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(w(jnp.asarray(x > 0), impl=impl), (x > 0) @ matrix, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(w.transpose(jnp.asarray(y), impl=impl), matrix @ y, rtol=1e-12, atol=1e-12)
+
+
+def test_dtypes_without_kernels_take_the_reference():
+    case = Case(12, 9, 40, "auto", shared=True)
+    w, x = jnp.asarray(0.5, jnp.bfloat16), case.events(12, boolean=True)
+    out = npt.ops.csr_matvec(w, x, case.indices, case.indptr, acc=jnp.zeros(9, jnp.bfloat16))
+    assert out.dtype == jnp.bfloat16
+    with pytest.raises(ValueError, match="impl='taichi' can't be had"):
+        npt.ops.csr_matvec(w, x, case.indices, case.indptr, acc=jnp.zeros(9, jnp.bfloat16), impl="taichi")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (dict(x=jnp.ones(5)), ValueError, r"x has shape \(5,\); expected shape \(12,\)"),
+        (dict(x=jnp.ones((2, 12))), ValueError, "jax.vmap adds batch dimensions"),
+        (dict(x=jnp.ones(12, jnp.float32)), TypeError, "x is float32"),
+        (dict(weight=jnp.ones(7)), ValueError, r"weight has shape \(7,\)"),
+        (dict(weight=jnp.ones((), jnp.float32)), TypeError, "weight is float32"),
+        (dict(acc=jnp.ones(9, jnp.int32)), TypeError, "acc is int32"),
+        (dict(impl="numba"), ValueError, "impl is 'numba'; expected 'auto', 'taichi' or 'reference'"),
+        (dict(indices=jnp.zeros(43, jnp.int64)), TypeError, "indices is int64"),
+    ],
+)
+def test_operands_that_do_not_fit_are_named(change, error, match):
+    case = Case(12, 9, 40, "auto")
+    operands = dict(weight=jnp.ones(()), x=jnp.ones(12), indices=case.indices, indptr=case.indptr, acc=jnp.ones(9))
+    with pytest.raises(error, match=match):
+        npt.ops.csr_matvec(**(operands | change))
+
+
+def test_an_operator_without_a_rule_is_refused():
+    with pytest.raises(TypeError, match=r"operator 'half' lacks the rules \['kernel', 'transpose_b'\]"):
+        make_operator("half", reference=lambda *a: a[0], transpose_a=lambda *a: a[0])

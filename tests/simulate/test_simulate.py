@@ -1,0 +1,213 @@
+"""The driver: split and chunked runs, records, inputs, errors, recompilation."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neuropytree as npt
+from neuropytree.simulate import _simulate
+
+from ..helpers import DRIVE, assert_same_bits, coba, count_compilations
+
+RECORD = ["E.spike", "E.v", "I.exc.g"]
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """A network with delays of several steps, and noise."""
+    net = coba(64, 16, p=0.3, delay=0.7, sigma=0.7)
+    return net, net.init(dt=0.1, key=jax.random.key(1))
+
+
+def simulate(noisy, duration=30.0, **options):
+    net, state = noisy
+    options = dict(dt=0.1, record=RECORD, key=jax.random.key(2), inputs=DRIVE, state=state) | options
+    return npt.simulate(net, duration=duration, **options)
+
+
+def ramp(n_steps):
+    return {"E": jnp.linspace(15.0, 25.0, n_steps), "I": 20.0}
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("chunk", [3, 60, 99, 300, 600])
+def test_chunks_give_the_same_bits(noisy, chunk, every):
+    inputs = ramp(300)
+    whole, pieces = (simulate(noisy, every=every, inputs=inputs, chunk=c) for c in (None, chunk))
+    assert whole.ts.shape == (300 // every,) and np.asarray(whole.out["E.spike"]).any()
+    assert_same_bits(whole.out, pieces.out)
+    assert_same_bits(whole.ts, pieces.ts)
+    assert_same_bits(whole.state, pieces.state)
+    assert all(isinstance(x, np.ndarray) for x in pieces.out.values())
+
+
+@pytest.mark.parametrize("cut", [1, 100, 299])
+def test_two_calls_give_the_same_bits(noisy, cut):
+    whole = simulate(noisy)
+    first = simulate(noisy, duration=cut * 0.1)
+    second = simulate(noisy, duration=(300 - cut) * 0.1, state=first.state, start=cut)
+    assert_same_bits(whole.state, second.state)
+    joined = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first.out, second.out)
+    assert_same_bits(whole.out, joined)
+    assert_same_bits(whole.ts, jnp.concatenate([first.ts, second.ts]))
+
+
+def test_chunks_of_a_length_share_one_program(noisy):
+    simulate(noisy, chunk=75, duration=15.0)
+    with count_compilations() as compiled:
+        simulate(noisy, chunk=75, duration=30.0)
+        simulate(noisy, chunk=75, duration=15.0, start=7)
+    assert not compiled
+    with count_compilations() as compiled:
+        simulate(noisy, chunk=70)
+    assert len(compiled) == 1
+
+
+def test_every_takes_the_last_of_each_group(noisy):
+    dense, sparse = simulate(noisy), simulate(noisy, every=10)
+    np.testing.assert_array_equal(dense.ts[9::10], sparse.ts)
+    assert_same_bits(jax.tree.map(lambda x: x[9::10], dense.out), sparse.out)
+
+
+def test_times_are_ends_of_steps_and_never_accumulate():
+    cell = npt.neurons.LIF(1)
+    sol = npt.simulate(cell, cell.init(dt=0.1), dt=0.1, duration=100.0, start=10_000_000)
+    np.testing.assert_array_equal(sol.ts, (10_000_001 + np.arange(1000)) * 0.1)
+
+
+def test_record_as_a_function(noisy):
+    sol = simulate(noisy, record=lambda state, out: (out["E"].sum(), state.populations["I"].cell.v.max()))
+    paths = simulate(noisy, record=["E.spike", "I.v"])
+    np.testing.assert_array_equal(sol.out[0], np.asarray(paths.out["E.spike"]).sum(1))
+    np.testing.assert_array_equal(sol.out[1], np.asarray(paths.out["I.v"]).max(1))
+
+
+def test_nothing_is_recorded_unless_asked_for(noisy):
+    assert simulate(noisy, record=()).out == {}
+
+
+def test_weights_can_be_recorded(noisy):
+    sol = simulate(noisy, record=["E->I.weight"], every=100)
+    np.testing.assert_array_equal(sol.out["E->I.weight"], [0.6] * 3)
+
+
+def test_inputs_constant_over_time_and_as_a_function():
+    cell = npt.neurons.LIF(4, tau=10.0, v_th=1e9)
+    state = cell.init(dt=0.1)
+    series = np.sin(np.arange(200) * 0.01)
+
+    def v(inputs):
+        return npt.simulate(cell, state, inputs, dt=0.1, duration=20.0, record=["v"]).out["v"]
+
+    by_function = v(lambda tick: jnp.sin(tick.t * 0.1) * jnp.ones(4))
+    for inputs in (series, series[:, None], np.tile(series[:, None], 4)):
+        np.testing.assert_allclose(v(inputs), by_function, rtol=1e-12)
+    np.testing.assert_allclose(v(np.full(4, 3.0)), v(3), rtol=1e-12)
+    # the input of step k is row k: the first step from 0 holds series[0], the second series[1]
+    decay = np.exp(-0.01)
+    np.testing.assert_allclose(v(np.arange(200.0))[:3, 0], [0.0, 1 - decay, (1 - decay) * (decay + 2)], rtol=1e-12)
+    drive = npt.Drive(jnp.asarray(1.0), jnp.linspace(0.0, 1.0, 200))
+    assert v(drive)[-1, 0] < v(1.0)[-1, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        (dict(duration=0.25), ValueError, r"duration 0.25 ms is 2.5 steps of 0.1 ms.*nearest are 0.2 and 0.3 ms"),
+        (dict(duration=-1.0), ValueError, "duration is -1.0; expected a positive"),
+        (dict(dt=0.2), ValueError, r"state was made for dt=0.1 ms, and this run has dt=0.2 ms"),
+        (
+            dict(record=["E.w"]),
+            ValueError,
+            r"'w' is not a variable of a LeakyMembrane neuron; it has \['refractory', 'spike', 'v'\]",
+        ),
+        (dict(record=["X.v"]), ValueError, r"there is no population 'X'; there are \['E', 'I'\]"),
+        (dict(record=["E"]), ValueError, "'E' names a population"),
+        (dict(record=["E.ampa.g"]), ValueError, r"no receptor 'ampa'; there are \['exc', 'inh'\]"),
+        (dict(record=["E.exc.h"]), ValueError, r"'h' is not a variable of receptor 'exc'; it has \['g'\]"),
+        (dict(record=["E->E.v"]), ValueError, r"not a variable of projection 'E->E'; it has \['weight'\]"),
+        (dict(record="E.v"), TypeError, "expected a list of paths"),
+        (dict(inputs={"E": np.ones(5)}), ValueError, r"input 'E' has shape \(5,\); expected \(\) or \(64,\)"),
+        (dict(inputs={"E": np.ones((300, 5))}), ValueError, r"input 'E' has shape \(300, 5\)"),
+        (dict(inputs={"X": 1.0}), ValueError, r"inputs has \['X'\], but the model takes \['E', 'I'\]"),
+        (dict(inputs=3.0), ValueError, r"expected a dictionary with any of \['E', 'I'\]"),
+        (dict(inputs={"E": "strong"}), TypeError, "an input is a str"),
+        (dict(inputs=lambda tick: {"E": jnp.ones(5)}), ValueError, r"input 'E' has shape \(5,\)"),
+        (dict(every=7), ValueError, "every=7 doesn't divide the 300 steps"),
+        (dict(every=0), ValueError, "every is 0"),
+        (dict(every=3, chunk=10), ValueError, "chunk=10 is not a multiple of every=3"),
+        (dict(start=-1), ValueError, "start is -1"),
+        (dict(start=0.5), ValueError, "start is 0.5"),
+        (dict(key=None), ValueError, "got no key"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(noisy, options, error, match, monkeypatch):
+    for name in ("_whole", "_piece"):
+        monkeypatch.setattr(_simulate, name, None)  # calling it would be a TypeError
+    with pytest.raises(error, match=match):
+        simulate(noisy, **options)
+
+
+def test_an_ambiguous_series_is_refused():
+    cell = npt.neurons.LIF(20)
+    with pytest.raises(ValueError, match=r"one value for each of 20 neurons and one for each of 20 steps"):
+        npt.simulate(cell, cell.init(dt=0.1), np.ones(20), dt=0.1, duration=2.0)
+
+
+def test_a_state_that_changes_shape_is_refused():
+    class Grows(npt.AbstractDynamics):
+        def init(self, *, dt=None, key=None):
+            return jnp.zeros(1)
+
+        def step(self, state, input, tick):
+            return jnp.concatenate([state, state]), state
+
+    with pytest.raises(TypeError, match="Grows.step changes the structure, shapes or dtypes of its state"):
+        npt.simulate(Grows(), jnp.zeros(1), dt=0.1, duration=1.0)
+
+
+def test_other_values_compile_nothing(noisy):
+    """Parameters, weights, seeds of connectivity, state and noise, inputs, start."""
+    net, state = noisy
+    simulate(noisy, start=1, record=RECORD)
+
+    def others(tau, weight, seed, drive, start):
+        other = eqx.tree_at(lambda n: n.populations["E"].cell.membrane.tau, net, tau)
+        other = eqx.tree_at(lambda n: n.projections["E->E"].connect.weight, other, weight)
+        simulate((other, state), inputs={"E": drive, "I": np.float64(drive)}, key=jax.random.key(seed), start=start)
+        again = coba(64, 16, p=0.3, delay=0.7, sigma=0.6, seed=seed, tau=tau)
+        simulate((again, again.init(dt=0.1, key=jax.random.key(seed))))
+        return again.projections["E->E"].connect.nnz
+
+    first = others(17.0, np.float32(0.5), 12, 19.0, 77)
+    with count_compilations() as compiled:
+        second = others(18.5, np.float32(0.7), 13, 21, 1234)
+    assert first != second and not compiled
+
+
+def test_non_finite_values_are_named_with_their_step(noisy):
+    net, _ = noisy
+    inputs = {"I": jnp.zeros(300).at[123].set(jnp.nan)}
+    for options in ({}, {"chunk": 50}, {"start": 0}):
+        with pytest.raises(FloatingPointError, match=r"variable 'v' of population 'I' .* in step 123 \(t = 12.3 ms\)"):
+            simulate(noisy, inputs=inputs, **options)
+    with pytest.raises(FloatingPointError, match=r"in step 1123 \(t = 112.3 ms\)"):
+        simulate(noisy, inputs=inputs, start=1000)
+    with pytest.raises(Exception, match="variable 'v' of population 'I' .* became non-finite during the run"):
+        jax.block_until_ready(jax.jit(lambda x: simulate(noisy, inputs=x).state)(inputs))
+
+
+def test_progress_needs_the_host(noisy, capsys):
+    assert_same_bits(simulate(noisy, progress=True).state, simulate(noisy).state)
+    assert "300/300 steps" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="leave them out inside jax.jit"):
+        jax.jit(lambda x: simulate(noisy, inputs={"E": x}, chunk=10).state)(1.0)
+
+
+def test_no_tracer_leaks(noisy):
+    with jax.checking_leaks():
+        simulate(noisy, duration=1.0)
+        jax.grad(lambda x: simulate(noisy, duration=1.0, inputs={"E": x}).out["E.v"].sum())(20.0)
+        jax.vmap(lambda x: simulate(noisy, duration=1.0, inputs={"E": x}).out["E.v"].sum())(jnp.ones(2))
