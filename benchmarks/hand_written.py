@@ -1,0 +1,151 @@
+"""What `Network` adds: the same network as a `lax.scan` loop written by hand over the same operators, in two forms.
+
+- *projections*: two populations and four projections, as `Network` has them. The difference is the container's own.
+- *merged*: one population with excitatory and inhibitory slices, and two projections. The least that the operators
+  allow: half the calls, and half the elementwise operations on longer arrays.
+
+All three are compiled in one process and timed in turn, so that they meet the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import neuropytree as npt
+
+from . import ours_coba
+from .peers.common import COBA as P
+from .peers.common import Clock, parser, sizes, steps_of
+
+HELD = round(P["t_ref"] / P["dt"])
+
+
+def advance(v, left, g_exc, g_inh):
+    """The cells' part of a step: exact in the voltage with the conductances held, then spike, reset, refractory."""
+    dt = jnp.float32(P["dt"])
+    a = -(1 + g_exc + g_inh) * jnp.float32(1 / P["tau"])
+    b = (P["v_rest"] + P["drive"] + g_exc * P["e_exc"] + g_inh * P["e_inh"]) * jnp.float32(1 / P["tau"])
+    decay = jnp.exp(a * dt)
+    free = left <= 0
+    v = jnp.where(free, v * decay - b / a * (1 - decay), v)
+    spikes = (v >= P["v_th"]) & free
+    return jnp.where(spikes, P["v_reset"], v), jnp.where(spikes, HELD, left - 1), spikes
+
+
+def rest(n: int, key: jax.Array):
+    """The state of `n` cells: voltage, steps left to hold, two conductances, spikes."""
+    v = P["v_mean"] + P["v_sd"] * jax.random.normal(key, n, jnp.float32)
+    return v, jnp.zeros(n, jnp.int32), jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.float32), jnp.zeros(n, bool)
+
+
+def decays():
+    """The conductances' factors of a step."""
+    return jnp.exp(jnp.float32(-P["dt"] / P["tau_exc"])), jnp.exp(jnp.float32(-P["dt"] / P["tau_inh"]))
+
+
+def merged(scale: float, steps: int) -> Callable[[], float]:
+    """One population, two projections."""
+    n, n_exc, n_inh, p = sizes(scale)
+    keys = jax.random.split(jax.random.key(0), 3)
+    wiring = npt.connect.FixedProb(p)
+    weights = (
+        wiring(n_exc, n, key=keys[0], weight=P["w_exc"]),
+        wiring(n_inh, n, key=keys[1], weight=P["w_inh"]),
+    )
+    start = (*rest(n, keys[2]), jnp.int32(0))
+
+    @eqx.filter_jit
+    def run(weights, start):
+        w_exc, w_inh = weights
+        decay_exc, decay_inh = decays()
+
+        def step(state, _):
+            v, left, g_exc, g_inh, spikes, count = state
+            g_exc = w_exc(spikes[:n_exc], g_exc * decay_exc)
+            g_inh = w_inh(spikes[n_exc:], g_inh * decay_inh)
+            v, left, spikes = advance(v, left, g_exc, g_inh)
+            return (v, left, g_exc, g_inh, spikes, count + jnp.sum(spikes, dtype=jnp.int32)), None
+
+        return jax.lax.scan(step, start, None, length=steps)[0][-1]
+
+    return lambda: float(run(weights, start))
+
+
+def projections(scale: float, steps: int) -> Callable[[], float]:
+    """Two populations, four projections."""
+    _, n_exc, n_inh, p = sizes(scale)
+    keys = jax.random.split(jax.random.key(0), 6)
+    wiring = npt.connect.FixedProb(p)
+    weights = {
+        "EE": wiring(n_exc, n_exc, key=keys[0], weight=P["w_exc"]),
+        "EI": wiring(n_exc, n_inh, key=keys[1], weight=P["w_exc"]),
+        "IE": wiring(n_inh, n_exc, key=keys[2], weight=P["w_inh"]),
+        "II": wiring(n_inh, n_inh, key=keys[3], weight=P["w_inh"]),
+    }
+    start = {"E": rest(n_exc, keys[4]), "I": rest(n_inh, keys[5])}
+
+    @eqx.filter_jit
+    def run(weights, start):
+        decay_exc, decay_inh = decays()
+
+        def step(carry, _):
+            state, count = carry
+            spikes = {name: state[name][-1] for name in "EI"}
+            new = {}
+            for name in "EI":
+                v, left, g_exc, g_inh, _ = state[name]
+                g_exc = weights["E" + name](spikes["E"], g_exc * decay_exc)
+                g_inh = weights["I" + name](spikes["I"], g_inh * decay_inh)
+                v, left, spiked = advance(v, left, g_exc, g_inh)
+                new[name] = (v, left, g_exc, g_inh, spiked)
+                count = count + jnp.sum(spiked, dtype=jnp.int32)
+            return (new, count), None
+
+        return jax.lax.scan(step, (start, jnp.int32(0)), None, length=steps)[0][1]
+
+    return lambda: float(run(weights, start))
+
+
+def network(scale: float, steps: int) -> Callable[[], float]:
+    """`Network` and `simulate`."""
+    net = ours_coba.build(scale)
+    state = net.init(dt=P["dt"], key=jax.random.key(1))
+    return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
+
+
+def main() -> None:
+    """Reads the command line, measures and prints."""
+    line = parser(__doc__)
+    line.add_argument("--repeats", type=int, default=5)
+    options = line.parse_args()
+    steps = steps_of(options.duration)
+    makers = {"Network": network, "projections": projections, "merged": merged}
+    forms = {name: make(options.scale, steps) for name, make in makers.items()}
+    spikes = {name: run() for name, run in forms.items()}  # compiles
+    clock, times = Clock(), {name: [] for name in forms}
+    for _ in range(options.repeats):
+        for name, run in forms.items():
+            clock.lap()
+            run()
+            times[name].append(clock.lap() / steps * 1e6)
+    n = sizes(options.scale)[0]
+    result = {
+        name: {
+            "median": round(statistics.median(values), 3),
+            "least": round(min(values), 3),
+            "all": [round(value, 3) for value in values],
+            "rate_hz": round(spikes[name] / n / (steps * P["dt"] * 1e-3), 2),
+        }
+        for name, values in times.items()
+    }
+    print(json.dumps({"n": n, "steps": steps, "forms": result}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What all scripts of this directory share: the network's parameters, the command line, and the line they print.
+
+Standard library only: it is imported in every peer's environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+from typing import Any
+
+#: mV, ms; conductances relative to the leak. `out_degree` is the mean number of targets of a neuron, at every size.
+COBA = {
+    "v_rest": -60.0,
+    "v_th": -50.0,
+    "v_reset": -60.0,
+    "tau": 20.0,
+    "t_ref": 5.0,
+    "tau_exc": 5.0,
+    "tau_inh": 10.0,
+    "e_exc": 0.0,
+    "e_inh": -80.0,
+    "w_exc": 0.6,
+    "w_inh": 6.7,
+    "drive": 20.0,
+    "v_mean": -55.0,
+    "v_sd": 2.0,
+    "dt": 0.1,
+    "out_degree": 80.0,
+}
+
+
+def sizes(scale: float) -> tuple[int, int, int, float]:
+    """The number of neurons, of excitatory and of inhibitory ones, and the connection probability."""
+    n = round(4000 * scale)
+    n_exc = round(0.8 * n)
+    return n, n_exc, n - n_exc, COBA["out_degree"] / n
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The command line that every script has."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--scale", type=float, default=1.0, help="multiples of 4000 neurons")
+    result.add_argument("--duration", type=float, default=1000.0, help="simulated ms of the timed run")
+    return result
+
+
+def steps_of(duration: float) -> int:
+    """A duration in steps."""
+    return round(duration / COBA["dt"])
+
+
+class Clock:
+    """Seconds since it was made or last asked."""
+
+    def __init__(self) -> None:
+        self._then = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last call; starts anew."""
+        now = time.perf_counter()
+        passed, self._then = now - self._then, now
+        return passed
+
+
+def peak_mb(who: int = resource.RUSAGE_SELF) -> float:
+    """The largest resident memory so far, of this process or (`RUSAGE_CHILDREN`) of the largest that has ended."""
+    unit = 1024**2 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return resource.getrusage(who).ru_maxrss / unit
+
+
+def emit(
+    *,
+    versions: dict[str, str],
+    scale: float,
+    duration: float,
+    build_s: float,
+    compile_s: float,
+    run_s: float,
+    spikes: float,
+    peak: float | None = None,
+    **more: Any,
+) -> None:
+    """Prints the result as one line of JSON.
+
+    **Arguments:**
+
+    - `build_s`: making the network, connections included, without compiling.
+    - `compile_s`: what is spent once before the first step can run: compilers, tracing, preparation.
+    - `run_s`: the timed run, warm, from the same start.
+    - `spikes`: of all neurons in the timed run.
+    - `peak`: peak memory in MB if it isn't this process's.
+    """
+    n = sizes(scale)[0]
+    result = {
+        "versions": {"python": platform.python_version(), **versions},
+        "n": n,
+        "simulated_ms": duration,
+        "steps": steps_of(duration),
+        "build_s": round(float(build_s), 4),
+        "compile_s": round(float(compile_s), 4),
+        "run_s": round(float(run_s), 6),
+        "rate_hz": round(float(spikes) / n / (duration * 1e-3), 3),
+        "peak_mb": round(peak_mb() if peak is None else peak, 1),
+        **more,
+    }
+    print(json.dumps(result), flush=True)
