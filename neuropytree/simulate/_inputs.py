@@ -25,13 +25,13 @@ class Inputs(eqx.Module):
         return eqx.combine(self.constant, now) if self.function is None else self.function(tick)
 
 
-def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Tick) -> Inputs:
+def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callable[[], Tick]) -> Inputs:
     """Checks `inputs` against the shapes that the model takes, and tells constants from series.
 
     **Raises:** `ValueError` naming the input whose shape doesn't fit.
     """
     if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray):
-        shapes = eqx.filter_eval_shape(inputs, tick)
+        shapes = eqx.filter_eval_shape(lambda: inputs(tick()))
         _classify(model, shapes, None)
         return Inputs(None, None, inputs)
     inputs = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(_number(x)), inputs)

@@ -69,6 +69,10 @@ class _Run(eqx.Module):
         state, output = self.step(state, start + last, jax.tree.map(lambda x: x[-1], series))
         return state, self.observe(state, output)
 
+    def ends(self, starts: Int[Array, " records"]) -> Float[Array, " records"]:
+        """Times at which the blocks that begin with these steps end."""
+        return (starts + self.every).astype(jnp.result_type(float)) * self.dt
+
     def blocks(self, series: Any) -> Any:
         return jax.tree.map(lambda x: x.reshape(-1, self.every, *x.shape[1:]), series)
 
@@ -137,44 +141,43 @@ def simulate(
     _check_pieces(n_steps, every, chunk, progress)
     start = _start(start, n_steps)
     model, state = _strong(model), _strong(state)
-    tick = Tick.at(0, dt=dt, key=key)
-    sorted_inputs = sort_inputs(model, inputs, n_steps, tick)
-    names = record if callable(record) else _paths(record)
-    run = _Run(model, sorted_inputs, key, dt, every, names)
-    records = _rehearse(run, state)
+    sorted_inputs = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
+    run = _Run(model, sorted_inputs, key, dt, every, record if callable(record) else _paths(record))
     traced = any(isinstance(x, Tracer) for x in jax.tree.leaves((run, state, start)))
     if chunk is None and not progress:
-        final, out, flags = _whole(run, state, start, n_steps)
+        ts, out, final, flags = _whole(run, state, start, n_steps)
         if traced:
             final = guard(state, final, dt)
         else:
             _raise_if_broken(run, state, flags, start, n_steps, 0)
-        return Solution(_times(start, n_steps, every, dt), out, final)
+        return Solution(ts, out, final)
     if traced:
         raise ValueError(
             "chunk= and progress= run pieces from the host; leave them out inside jax.jit, jax.vmap and jax.grad"
         )
     piece = min(n_steps, chunk or every * -(-n_steps // (100 * every)))
-    final, out = _pieces(run, state, int(start), n_steps, piece, records, progress)
-    return Solution(np.asarray(_times(start, n_steps, every, dt)), out, final)
+    return _pieces(run, state, int(start), n_steps, piece, progress)
 
 
 @eqx.filter_jit
-def _whole(run: _Run, state: State, start: Int[Array, ""], n_steps: int) -> tuple[State, PyTree, Array]:
+def _whole(run: _Run, state: State, start: Int[Array, ""], n_steps: int) -> tuple[Array, PyTree, State, Array]:
+    _rehearse(run, state)
+
     def body(carry: State, x: Any) -> tuple[State, PyTree]:
         index, series = x
         return run.block(carry, index, series)
 
     starts = start + run.every * jnp.arange(n_steps // run.every, dtype=jnp.int32)
     final, out = jax.lax.scan(body, state, (starts, run.blocks(run.inputs.series)))
-    return final, out, broken(state, final)
+    return run.ends(starts), out, final, broken(state, final)
 
 
 @eqx.filter_jit
 def _piece(
-    run: _Run, state: State, start: Int[Array, ""], series: Any, count: Int[Array, ""], records: Any
-) -> tuple[State, PyTree, Array]:
-    """`count` blocks of a piece that has room for more: the last piece needs no program of its own."""
+    run: _Run, state: State, start: Int[Array, ""], series: Any, count: Int[Array, ""], blocks: int
+) -> tuple[Array, PyTree, State, Array]:
+    """`count` blocks of a piece that has room for `blocks`: the last piece needs no program of its own."""
+    records = _rehearse(run, state, jax.tree.map(lambda x: x[0, 0], series))
 
     def body(k: Array, carry: Any) -> Any:
         state, out = carry
@@ -182,34 +185,34 @@ def _piece(
         state, seen = run.block(state, start + run.every * k, now)
         return state, jax.tree.map(lambda o, x: jax.lax.dynamic_update_index_in_dim(o, x, k, 0), out, seen)
 
-    out = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), records)
+    out = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), records)
     final, out = jax.lax.fori_loop(jnp.zeros((), jnp.int32), count, body, (state, out))
-    return final, out, broken(state, final)
+    ts = run.ends(start + run.every * jnp.arange(blocks, dtype=jnp.int32))
+    return ts, out, final, broken(state, final)
 
 
-def _pieces(
-    run: _Run, state: State, start: int, n_steps: int, piece: int, records: PyTree, progress: bool
-) -> tuple[State, PyTree]:
-    blocks = piece // run.every
+def _pieces(run: _Run, state: State, start: int, n_steps: int, piece: int, progress: bool) -> Solution:
     series = run.inputs.series
-    lean = eqx.tree_at(
-        lambda r: r.inputs.series, run, jax.tree.map(lambda _: None, series), is_leaf=lambda x: x is None
-    )
-    room = jax.tree.map(lambda x: jax.ShapeDtypeStruct((blocks, *x.shape), x.dtype), records)
-    out = jax.tree.map(lambda x: np.zeros((n_steps // run.every, *x.shape), x.dtype), records)
+    lean = eqx.tree_at(lambda r: r.inputs.series, run, None, is_leaf=lambda x: x is None)
+    whole: list[np.ndarray] = []
+    structure = None
     with progress_bar(n_steps, progress) as advance:
         for first in range(0, n_steps, piece):
             size = min(piece, n_steps - first)
             now = jax.tree.map(lambda x: _padded(x, first, size, piece), series)  # noqa: B023
-            args = (jnp.asarray(start + first, jnp.int32), run.blocks(now), jnp.asarray(size // run.every, jnp.int32))
+            index, count = jnp.asarray(start + first, jnp.int32), jnp.asarray(size // run.every, jnp.int32)
             before = state
-            state, seen, flags = _piece(lean, before, *args, room)
+            ts, out, state, flags = _piece(lean, before, index, run.blocks(now), count, piece // run.every)
             _raise_if_broken(run, before, flags, start + first, size, first)
+            parts, structure = jax.tree.flatten((ts, out))
+            whole = whole or [np.zeros((n_steps // run.every, *x.shape[1:]), x.dtype) for x in parts]
             rows = slice(first // run.every, (first + size) // run.every)
-            for whole, part in zip(jax.tree.leaves(out), jax.tree.leaves(seen), strict=True):
-                whole[rows] = np.asarray(part)[: rows.stop - rows.start]
+            for host, part in zip(whole, parts, strict=True):
+                host[rows] = np.asarray(part)[: rows.stop - rows.start]
             advance(size)
-    return state, out
+    assert structure is not None  # a run has at least one step
+    ts, out = jax.tree.unflatten(structure, whole)
+    return Solution(ts, out, state)
 
 
 def _padded(x: Array, first: int, size: int, piece: int) -> Array:
@@ -238,7 +241,7 @@ def _start(start: Any, n_steps: int) -> Int[Array, ""]:
 
 
 def _paths(record: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(record, str) or not all(isinstance(path, str) for path in record):
+    if isinstance(record, str) or not isinstance(record, Sequence) or not all(isinstance(path, str) for path in record):
         raise TypeError(f"record is {record!r}; expected a list of paths, or a function of (state, output)")
     return tuple(record)
 
@@ -256,27 +259,25 @@ def _strong(tree: PyTree) -> PyTree:
     return jax.tree.map(convert, tree)
 
 
-def _rehearse(run: _Run, state: State) -> PyTree:
-    """Shapes of one record, by tracing one step; every error that a step can raise comes here."""
-    rows = jax.tree.map(lambda x: x[0], run.inputs.series)
+def _rehearse(run: _Run, state: State, now: Any = None) -> PyTree:
+    """Shapes of one record, found by tracing one step.
 
-    def one(run: _Run, state: State, now: Any) -> Any:
-        new, output = run.step(state, jnp.zeros((), jnp.int32), now)
+    **Raises:** `TypeError` if the step changes the form of its state: the loop's own message would name no model.
+    """
+    rows = jax.tree.map(lambda x: x[0], run.inputs.series) if now is None else now
+
+    def one(state: State) -> Any:
+        new, output = run.step(state, jnp.zeros((), jnp.int32), rows)
         return new, run.observe(new, output)
 
-    new, records = eqx.filter_eval_shape(one, run, state, rows)
+    new, records = eqx.filter_eval_shape(one, state)
     shapes = [jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree) for tree in (state, new)]
     if jax.tree.structure(state) != jax.tree.structure(new) or shapes[0] != shapes[1]:
         raise TypeError(
-            f"{type(run.model).__name__}.step changes the structure, shapes or dtypes of its state: from "
-            f"{shapes[0]} to {shapes[1]}"
+            f"{type(run.model).__name__}.step changes the structure, shapes or dtypes of its state: from {shapes[0]} "
+            f"to {shapes[1]}"
         )
     return records
-
-
-def _times(start: Array, n_steps: int, every: int, dt: float) -> Array:
-    ends = every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
-    return (start + ends).astype(jnp.result_type(float)) * dt
 
 
 def _raise_if_broken(run: _Run, state: State, flags: Array, start: Any, n_steps: int, offset: int) -> None:

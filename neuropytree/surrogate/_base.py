@@ -20,13 +20,13 @@ class AbstractSurrogate(eqx.Module):
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """The spikes, 0 or 1 in the dtype of `x`."""
-        return _heaviside(x, self)
+        return _heaviside(jnp.asarray(x), self)
 
 
 @eqx.filter_custom_jvp
 def _heaviside(x: Array, surrogate: AbstractSurrogate) -> Array:
     del surrogate
-    return (x >= 0).astype(x.dtype)
+    return jnp.asarray(x >= 0).astype(jnp.result_type(x))
 
 
 @_heaviside.def_jvp

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import neuropytree as npt
-from neuropytree.simulate import _simulate
 
 from ..helpers import DRIVE, assert_same_bits, coba, count_compilations
 
@@ -129,6 +128,7 @@ def test_inputs_constant_over_time_and_as_a_function():
         (dict(record=["E.exc.h"]), ValueError, r"'h' is not a variable of receptor 'exc'; it has \['g'\]"),
         (dict(record=["E->E.v"]), ValueError, r"not a variable of projection 'E->E'; it has \['weight'\]"),
         (dict(record="E.v"), TypeError, "expected a list of paths"),
+        (dict(record=None), TypeError, "record is None; expected a list of paths"),
         (dict(inputs={"E": np.ones(5)}), ValueError, r"input 'E' has shape \(5,\); expected \(\) or \(64,\)"),
         (dict(inputs={"E": np.ones((300, 5))}), ValueError, r"input 'E' has shape \(300, 5\)"),
         (dict(inputs={"X": 1.0}), ValueError, r"inputs has \['X'\], but the model takes \['E', 'I'\]"),
@@ -143,11 +143,12 @@ def test_inputs_constant_over_time_and_as_a_function():
         (dict(key=None), ValueError, "got no key"),
     ],
 )
-def test_mistakes_are_found_before_anything_runs(noisy, options, error, match, monkeypatch):
-    for name in ("_whole", "_piece"):
-        monkeypatch.setattr(_simulate, name, None)  # calling it would be a TypeError
+def test_mistakes_are_found_before_anything_is_compiled(noisy, options, error, match):
     with pytest.raises(error, match=match):
         simulate(noisy, **options)
+    with count_compilations() as compiled, pytest.raises(error, match=match):
+        simulate(noisy, **options)
+    assert not compiled
 
 
 def test_an_ambiguous_series_is_refused():
