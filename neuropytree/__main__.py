@@ -114,7 +114,7 @@ def info() -> None:
     bridge = _bridge.load()
     if bridge.available and kernels():
         built = ", ".join(f"{name} {version}" for name, version in bridge.build.items() if isinstance(version, str))
-        print(f"kernels      {len(kernels())} compiled kernels work ({built})")
+        print(f"kernels      {len(kernels())} native operators work ({built})")
     else:
         print(f"kernels      none: {bridge.reason}; the reference operators run instead")
         print(f"what to do   {bridge.remedy}")

@@ -3,6 +3,7 @@
 from ._base import AbstractField as AbstractField
 from ._base import AbstractStepper as AbstractStepper
 from ._base import Linear as Linear
+from ._base import Relaxation as Relaxation
 from ._diffrax import Diffrax as Diffrax
 from ._explicit import RK4 as RK4
 from ._explicit import Euler as Euler

@@ -16,12 +16,25 @@ class Linear(eqx.Module):
 
     - `a`: 1/ms.
     - `b`: unit of y per ms.
-    - `nonzero`: that `a` is never zero, which spares the guarded form of the exponential step.
+
+    `a` may vanish. Where it never does, declare a `Relaxation`, whose exponential step is cheaper.
     """
 
     a: Array
     b: Array
-    nonzero: bool = eqx.field(static=True, default=False)
+
+
+class Relaxation(eqx.Module):
+    r"""A conditionally linear variable that relaxes, $\dot y = \mathrm{rate}\,(\mathrm{rest} - y)$, the others held.
+
+    **Arguments:**
+
+    - `rate`: 1/ms, never zero.
+    - `rest`: unit of y.
+    """
+
+    rate: Array
+    rest: Array
 
 
 class AbstractField(eqx.Module):
@@ -36,7 +49,7 @@ class AbstractField(eqx.Module):
         r"""The derivative $f$, with the structure of `y`, per ms."""
 
     def linear(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
-        """A `Linear` for each conditionally linear variable and `None` for the others, in the structure of `y`.
+        """A `Linear` or `Relaxation` for each conditionally linear variable, else `None`, in the structure of `y`.
 
         `None` alone declares nothing. Whatever is declared must agree with `vector_field`.
         """

@@ -10,18 +10,20 @@ from jaxtyping import Array, Key, PyTree
 from .._errors import no_key
 from .._math import exprel
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper, Linear, refuse_noise
+from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
 from ._elementwise import require_elementwise
 
 
-def _coefficients(field: AbstractField, t: Scalar, y: PyTree, u: Any) -> tuple[list[Array], list[Linear], Any]:
+def _coefficients(
+    field: AbstractField, t: Scalar, y: PyTree, u: Any
+) -> tuple[list[Array], list[Linear | Relaxation], Any]:
     """The variables of `y` and, for each, its coefficients at `y`: declared, or found by linearising it in itself."""
     leaves, structure = jax.tree.flatten(y)
     declared = field.linear(t, y, u)
     if declared is None:
-        linears: list[Linear | None] = [None] * len(leaves)
+        linears: list[Linear | Relaxation | None] = [None] * len(leaves)
     else:
-        linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear))
+        linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
         if len(linears) != len(leaves):
             raise ValueError(
                 f"{type(field).__name__}.linear gives {len(linears)} entries for {len(leaves)} variables; give a "
@@ -45,10 +47,10 @@ def _linearised(field: AbstractField, t: Scalar, leaves: list[Array], structure:
     return Linear(slope, value - slope * leaves[n])
 
 
-def _advance(y: Array, c: Linear, dt: Scalar) -> Array:
-    if c.nonzero:
-        rest = -c.b / c.a
-        return rest + (y - rest) * jnp.exp(c.a * dt)
+def _advance(y: Array, c: Linear | Relaxation, dt: Scalar) -> Array:
+    if isinstance(c, Relaxation):
+        # each costly term is used once, so that XLA makes one loop of the whole
+        return y + (c.rest - y) * (1 - jnp.exp(-dt * c.rate))
     return y + dt * exprel(c.a * dt) * (c.a * y + c.b)
 
 
@@ -122,7 +124,8 @@ class ExponentialEulerMaruyama(AbstractStepper):
         for n, (leaf, c, g) in enumerate(zip(leaves, linears, noise, strict=True)):
             new = _advance(leaf, c, dt)
             if g is not None:
-                spread = g * jnp.sqrt(dt * exprel(2 * dt * c.a))
+                slope = -c.rate if isinstance(c, Relaxation) else c.a
+                spread = g * jnp.sqrt(dt * exprel(2 * dt * slope))
                 new = new + spread * jr.normal(jr.fold_in(key, n), new.shape, new.dtype)
             out.append(new)
         return jax.tree.unflatten(structure, out)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Key
 
 from .._errors import listing
 from .._types import AbstractDynamics, Tick, fold_key
 from ..connect import AbstractConnectivity
 from ..delay import RingBuffer, delay_steps
+from ..ops import fence
 from ..ops._csr import Impl, implementation
 from ._population import Population, PopulationState, check_name
 from ._projection import Projection
@@ -132,11 +134,18 @@ class Network(AbstractDynamics):
             projection = self.projections[name]
             events = state.buffers[projection.source].read(delay_steps(projection.delay, state.dt))
             states[projection.target_population] = self._receive(states, projection, events)
+        states = self._arrived(states)
         spikes = {}
         for name, population in self.populations.items():
             states[name], spikes[name] = population.advance(states[name], given.get(name), tick.fold(name))
         buffers = {name: buffer.write(spikes[name]) for name, buffer in state.buffers.items()}
         return NetworkState(states, buffers, state.dt), spikes
+
+    def _arrived(self, states: dict[str, PopulationState]) -> dict[str, PopulationState]:
+        """The states, with every read of old spikes before any new spike: the buffers are then written in place."""
+        leaves, structure = jax.tree.flatten({name: state.receptors for name, state in states.items()})
+        receptors = jax.tree.unflatten(structure, fence(*leaves)) if leaves else {name: {} for name in states}
+        return {name: PopulationState(state.cell, receptors[name]) for name, state in states.items()}
 
     def _receive(self, states: dict[str, PopulationState], projection: Projection, events: Array) -> PopulationState:
         connect, state = projection.connect, states[projection.target_population]

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._types import Drive, Scalar, as_parameter
 from ..init import AbstractInitializer
 from ..init._base import values
-from ..integrate import AbstractField, Linear
+from ..integrate import AbstractField, Relaxation
 
 
 class Voltage(eqx.Module):
@@ -73,8 +73,8 @@ class LeakyMembrane(AbstractMembrane):
     def linear(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t, y
         leak = jnp.ones_like(self.r) if u.g is None else 1 + self.r * u.g
-        # a vanishes only for a conductance that is negative and cancels the leak exactly
-        coefficients = Linear(-leak / self.tau, (self.v_rest + self.r * u.i) / self.tau, nonzero=True)
+        # the rate vanishes only for a conductance that is negative and cancels the leak exactly
+        coefficients = Relaxation(leak / self.tau, (self.v_rest + self.r * u.i) / leak)
         return Voltage(coefficients)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:

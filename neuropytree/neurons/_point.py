@@ -1,5 +1,6 @@
 """A point neuron, composed of a membrane, a threshold, a reset, a refractory rule and a stepper."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Int, Key
 
 from .._types import AbstractDynamics, Drive, Scalar, Spikes, Tick, find
 from ..integrate import AbstractStepper
+from ..ops import fence
 from ._membrane import AbstractMembrane
 from ._spiking import AbstractReset, Refractory, Threshold
 
@@ -123,13 +125,16 @@ class PointNeuron(AbstractDynamics):
         y = self.stepper.step(self.membrane, tick.t, state.membrane, u, tick.dt, key)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         left = state.refractory
+        # the voltage is used by three outputs and the spike by four: the fences make each once, in place
         if self.refractory is None or left is None:
-            spike = self.threshold(y.v)
+            (v,) = fence(y.v)
+            (spike,) = fence(self.threshold(v))
         else:
             free = left <= 0
-            y = eqx.tree_at(lambda m: m.v, y, jnp.where(free, y.v, state.v))
-            spike = jnp.where(free, self.threshold(y.v), self.threshold.silent(y.v))
+            (v,) = fence(jnp.where(free, y.v, state.v))
+            (spike,) = fence(jnp.where(free, self.threshold(v), self.threshold.silent(v)))
             left = self.refractory.advance(left, spike, tick.dt)
+        y = dataclasses.replace(y, v=v)
         if self.reset is not None:
             y = self.reset(y, spike, self.threshold.v_th)
         return PointNeuronState(y, left, state.dt), spike

@@ -64,9 +64,8 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
     if indices.shape[0] == 0 or indptr.shape[0] == 1 or q.shape[-1] == 0:
         return acc
     rows, valid = _rows(indices, indptr)
-    p, q = p[..., rows], q[..., indices]
-    both = (p != 0) & (q != 0)
-    product = p.astype(acc.dtype) * q.astype(acc.dtype)
+    p, q = p[..., rows].astype(acc.dtype), q[..., indices].astype(acc.dtype)
+    both, product = (p != 0) & (q != 0), p * q
     values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
     return _scatter(acc, values, jnp.arange(indices.shape[0], dtype=indices.dtype), sorted=True)
 

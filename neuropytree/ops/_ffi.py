@@ -139,6 +139,41 @@ def make_operator(
     return operator
 
 
+def fence(*operands: Array) -> tuple[Array, ...]:
+    """The identity, which XLA can't see through: the operands are computed before whatever uses the results, and once.
+
+    XLA's CPU backend makes one loop for each output. Where several outputs need the same values it computes them again
+    in each loop, and keeps the old state alive (a copy) for as long as any loop may still read it. A fence after the
+    values ends both. Derivatives pass it unchanged; where there are no native kernels it does nothing.
+    """
+    return tuple(_fence.bind(*operands))
+
+
+def _make_fence() -> Primitive:
+    name = "npt_fence"
+    operator = Primitive(name)
+    operator.multiple_results = True
+    operator.def_impl(lambda *operands: list(operands))
+    operator.def_abstract_eval(lambda *avals: list(avals))
+
+    def lower_cpu(ctx: Any, *operands: Any) -> Any:
+        if name not in kernels() or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}:
+            return list(operands)
+        out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_in]
+        call = jax.ffi.ffi_call(name, out, input_output_aliases={i: i for i in range(len(out))})
+        return mlir.lower_fun(call, multiple_results=True)(ctx, *operands)
+
+    mlir.register_lowering(operator, lambda ctx, *operands: list(operands))
+    mlir.register_lowering(operator, lower_cpu, platform="cpu")
+    ad.primitive_jvps[operator] = lambda primals, tangents: (operator.bind(*primals), list(tangents))
+    ad.primitive_transposes[operator] = lambda cts, *operands: list(cts)
+    batching.primitive_batchers[operator] = lambda operands, dims: (operator.bind(*operands), list(dims))
+    return operator
+
+
+_fence = _make_fence()
+
+
 def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
     """Calls a native kernel that accumulates into `acc` in place, once for each element of the batch."""
     full = math.prod(batch)

@@ -42,7 +42,8 @@ constexpr size_t ItemSize(XLA_FFI_DataType dtype) {
     case XLA_FFI_DataType_PRED: return 1;
     case XLA_FFI_DataType_S32: return 4;
     case XLA_FFI_DataType_F32: return 4;
-    default: return 8;
+    case XLA_FFI_DataType_F64: return 8;
+    default: return 0;
   }
 }
 
@@ -93,13 +94,17 @@ char* Pack(char* to, const int64_t* dims, int rank, void* data) {
   return to + sizeof data;
 }
 
+// Whether this is not a call but XLA's question which version of the interface the handler speaks.
+bool Answered(const XLA_FFI_CallFrame* frame) {
+  if (frame->extension_start == nullptr || frame->extension_start->type != XLA_FFI_Extension_Metadata) return false;
+  Describe(frame, reinterpret_cast<XLA_FFI_Metadata_Extension*>(frame->extension_start)->metadata);
+  return true;
+}
+
 template <void (*kKernel)(Context*), const auto& kOperands>
 XLA_FFI_Error* Call(XLA_FFI_CallFrame* frame, const char* name) {
   constexpr size_t kCount = sizeof kOperands / sizeof kOperands[0];
-  if (frame->extension_start != nullptr && frame->extension_start->type == XLA_FFI_Extension_Metadata) {
-    Describe(frame, reinterpret_cast<XLA_FFI_Metadata_Extension*>(frame->extension_start)->metadata);
-    return nullptr;
-  }
+  if (Answered(frame)) return nullptr;
   if (frame->args.size != kCount || frame->rets.size != 1) {
     return Error(frame, name, "wrong number of operands or results", static_cast<size_t>(frame->args.size));
   }
@@ -139,6 +144,22 @@ XLA_FFI_Error* Call(XLA_FFI_CallFrame* frame, const char* name) {
 }
 
 }  // namespace
+
+// The identity on any number of operands, which XLA keeps in place: it can't see through a call, so what goes in is
+// computed before, and once, and what comes out is read from memory.
+extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* npt_fence(XLA_FFI_CallFrame* frame) {
+  if (Answered(frame)) return nullptr;
+  for (int64_t i = 0; i < frame->rets.size; ++i) {
+    const auto* from = static_cast<const XLA_FFI_Buffer*>(frame->args.args[i]);
+    const auto* to = static_cast<const XLA_FFI_Buffer*>(frame->rets.rets[i]);
+    if (from->data == to->data) continue;
+    size_t bytes = ItemSize(from->dtype);
+    if (bytes == 0) return Error(frame, "npt_fence", "unexpected element type", static_cast<size_t>(i));
+    for (int64_t d = 0; d < from->rank; ++d) bytes *= static_cast<size_t>(from->dims[d]);
+    if (bytes > 0) std::memcpy(to->data, from->data, bytes);
+  }
+  return nullptr;
+}
 
 #define NPT_HANDLER(name, ...)                                                                      \
   extern "C" __attribute__((visibility("hidden"))) void name##_kernel(Context*);                    \

@@ -8,7 +8,7 @@ import pytest
 import scipy.linalg
 
 import neuropytree as npt
-from neuropytree.integrate import AbstractField, Linear
+from neuropytree.integrate import AbstractField, Linear, Relaxation
 
 # (stepper, order on a coupled nonlinear problem)
 STEPPERS = [
@@ -82,23 +82,22 @@ class Relaxing(AbstractField):
     """y' = a y + b with declared coefficients; `a` may vanish."""
 
     a: jax.Array
-    declared: bool
-    nonzero: bool = False
+    form: type | None
 
     def vector_field(self, t, y, u):
         return self.a * y + 2.0
 
     def linear(self, t, y, u):
-        return Linear(self.a, jnp.full_like(self.a, 2.0), nonzero=self.nonzero) if self.declared else None
+        if self.form is Relaxation:
+            return Relaxation(-self.a, -2.0 / self.a)
+        return Linear(self.a, jnp.full_like(self.a, 2.0)) if self.form is Linear else None
 
 
-@pytest.mark.parametrize(("declared", "nonzero"), [(True, True), (True, False), (False, False)])
-def test_exponential_euler_is_exact_in_a_linear_variable(declared, nonzero):
-    a = np.array([-30.0, -2.0, -1e-3, 1e-12, 0.0, 0.5])[: 3 if nonzero else None]
+@pytest.mark.parametrize("form", [Linear, Relaxation, None])
+def test_exponential_euler_is_exact_in_a_linear_variable(form):
+    a = np.array([-30.0, -2.0, -1e-3, 1e-12, 0.0, 0.5])[: 3 if form is Relaxation else None]
     y = np.linspace(-1.0, 2.0, len(a))
-    got = npt.integrate.ExponentialEuler().step(
-        Relaxing(jnp.asarray(a), declared, nonzero), 0.0, jnp.asarray(y), None, 0.7, None
-    )
+    got = npt.integrate.ExponentialEuler().step(Relaxing(jnp.asarray(a), form), 0.0, jnp.asarray(y), None, 0.7, None)
     with np.errstate(divide="ignore", invalid="ignore"):
         want = np.where(np.abs(a) < 1e-9, y + 1.4, y * np.exp(0.7 * a) + 2.0 * np.expm1(0.7 * a) / a)
     np.testing.assert_allclose(got, want, rtol=1e-12)
@@ -109,7 +108,7 @@ def test_declared_coefficients_agree_with_the_field():
     y = npt.neurons.Voltage(jnp.linspace(-80.0, 0.0, 7))
     for u in (npt.Drive(jnp.asarray(3.0)), npt.Drive(jnp.asarray(3.0), jnp.linspace(0.0, 2.0, 7))):
         c = membrane.linear(0.0, y, u).v
-        np.testing.assert_allclose(c.a * y.v + c.b, membrane.vector_field(0.0, y, u).v, rtol=1e-12)
+        np.testing.assert_allclose(c.rate * (c.rest - y.v), membrane.vector_field(0.0, y, u).v, rtol=1e-12)
 
 
 class Ring(AbstractField):

@@ -1,0 +1,188 @@
+"""Wiring: the laws of the rules, the operators, what is refused."""
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+import scipy.stats
+
+import neuropytree as npt
+from neuropytree.connect import CSR, AllToAll, FixedProb, OneToOne, from_coo, from_scipy
+
+
+@pytest.mark.parametrize("p", [1e-5, 0.02, 0.5, 0.9])
+def test_fixed_prob_is_bernoulli(p):
+    """Degrees are binomial, gaps geometric, and no pair stands twice."""
+    n = 2000 if p < 0.1 else 300
+    w = FixedProb(p)(n, n, key=jax.random.key(3))
+    rows, cols = w.edges()
+    flat = rows.astype(np.int64) * n + cols
+    assert len(flat) == w.nnz and (np.diff(flat) > 0).all()
+    mean, sd = n * n * p, np.sqrt(n * n * p * (1 - p))
+    assert abs(w.nnz - mean) < 4 * sd
+    if p > 1e-3:
+        for degrees in (np.bincount(rows, minlength=n), np.bincount(cols, minlength=n)):
+            # variance of the variance of n binomial samples is about 2 / n
+            assert abs(degrees.var() / (n * p * (1 - p)) - 1) < 5 * np.sqrt(2 / n)
+    if p < 0.1 and w.nnz > 1000:
+        gaps = np.diff(flat)
+        spread = gaps - 1 + np.random.default_rng(0).random(len(gaps))  # uniform within its integer: continuous
+
+        def cdf(x):
+            below = 1 - (1 - p) ** np.floor(x)
+            return below + (x - np.floor(x)) * p * (1 - p) ** np.floor(x)
+
+        assert scipy.stats.kstest(spread, cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("p", [0, 1, 0.0, 1.0])
+def test_fixed_prob_at_the_ends(p):
+    np.testing.assert_array_equal(FixedProb(p)(7, 5, key=jax.random.key(0)).to_dense(), np.full((7, 5), float(p)))
+
+
+def test_fixed_prob_without_self_connections():
+    w = FixedProb(0.5, include_self=False)(50, 50, key=jax.random.key(0))
+    assert not np.diag(w.to_dense()).any() and abs(w.nnz - 1225) < 4 * 25
+
+
+def test_fixed_prob_depends_on_the_key_alone():
+    a, b, c = (FixedProb(0.1)(50, 60, key=jax.random.key(k)) for k in (0, 0, 1))
+    np.testing.assert_array_equal(a.indices, b.indices)
+    assert a.indices.shape == c.indices.shape and not np.array_equal(a.indices, c.indices)
+    old = FixedProb(0.1)(50, 60, key=jax.random.PRNGKey(0))
+    np.testing.assert_array_equal(a.indices, old.indices)
+
+
+BUILD = """
+import time, resource, jax, neuropytree as npt
+key = jax.random.key(0)
+jax.block_until_ready(npt.connect.FixedProb(0.5)(10, 10, key=key).indices)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+w = npt.connect.FixedProb(80 / 40_000)(40_000, 40_000, weight=0.6, key=key)
+jax.block_until_ready(w.indices)
+seconds = time.perf_counter() - start
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(w.nnz, seconds, grown / 1024)
+"""
+
+
+def test_building_a_large_matrix_never_makes_it_dense():
+    out = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=True).stdout.split()
+    nnz, megabytes = int(out[0]), float(out[2])
+    assert abs(nnz - 3_200_000) < 4 * 1790
+    # dense it would be 1.5 GB as booleans; the edges are 13 MB
+    assert megabytes < 150
+
+
+@pytest.mark.parametrize("weight", [0.5, npt.init.Normal(0.0, 1.0), npt.init.Uniform(), npt.init.Constant(2.0)])
+@pytest.mark.parametrize(
+    "rule", [FixedProb(0.3), AllToAll(), AllToAll(include_self=False), OneToOne(), FixedProb(0.3, include_self=False)]
+)
+def test_every_connectivity_is_its_matrix(rule, weight, impl):
+    w = rule(23, 23, weight=weight, key=jax.random.key(0))
+    m = np.asarray(w.to_dense())
+    rng = np.random.default_rng(0)
+    x, y = jnp.asarray(rng.normal(size=23)), jnp.asarray(rng.normal(size=23))
+    np.testing.assert_allclose(w(x, impl=impl), x @ m, atol=1e-12)
+    np.testing.assert_allclose(w(x, y, impl=impl), y + x @ m, atol=1e-12)
+    np.testing.assert_allclose(w.transpose(x, y, impl=impl), y + m @ x, atol=1e-12)
+    boolean = np.asarray(x) > 0
+    np.testing.assert_allclose(w(jnp.asarray(boolean), impl=impl), boolean @ m, atol=1e-12)
+    np.testing.assert_allclose(w.transpose(jnp.asarray(boolean), impl=impl), m @ boolean, atol=1e-12)
+    assert w.nnz == np.count_nonzero(m)
+    assert (w.weight.ndim == 0) == isinstance(weight, float)
+    grad = jax.grad(lambda v: jnp.sum(jnp.sin(w(v, impl=impl))))(x)
+    x, y = np.asarray(x), np.asarray(y)
+    np.testing.assert_allclose(grad, m @ np.cos(x @ m), atol=1e-12)
+    # the outer product against the derivative with respect to the weight
+    outer = w.outer(jnp.asarray(x), jnp.asarray(y), impl=impl)
+    assert float(outer.sum()) == pytest.approx(float(x @ (m != 0) @ y), abs=1e-10)
+
+
+def test_rectangular_all_to_all_without_self():
+    for n_in, n_out in ((3, 5), (5, 3)):
+        w = AllToAll(include_self=False)(n_in, n_out, weight=2.0)
+        m = 2.0 * ~np.eye(n_in, n_out, dtype=bool)
+        x, y = np.arange(1.0, n_in + 1), np.arange(1.0, n_out + 1)
+        np.testing.assert_allclose(w(jnp.asarray(x)), x @ m)
+        np.testing.assert_allclose(w.transpose(jnp.asarray(y)), m @ y)
+        np.testing.assert_array_equal(w.to_dense(), m)
+
+
+def test_from_coo_sorts_and_keeps_duplicates():
+    pre, post, weight = [1, 0, 1, 0, 1], [2, 1, 0, 1, 2], [1.0, 2.0, 3.0, 4.0, 5.0]
+    w = from_coo(pre, post, weight=weight, in_size=2, out_size=3)
+    assert w.nnz == 5
+    np.testing.assert_array_equal(w.indices, [1, 1, 0, 2, 2])
+    np.testing.assert_array_equal(w.indptr, [0, 2, 5])
+    np.testing.assert_array_equal(w.weight, [2.0, 4.0, 3.0, 1.0, 5.0])
+    np.testing.assert_array_equal(w.to_dense(), [[0, 6, 0], [3, 0, 6]])
+    np.testing.assert_array_equal(w(jnp.asarray([True, True])), [3, 6, 6])
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "bsr"])
+def test_from_scipy(form):
+    m = scipy.sparse.random(20, 30, density=0.2, random_state=0, format=form)
+    np.testing.assert_array_equal(from_scipy(m).to_dense(), m.toarray())
+    shared = from_scipy(scipy.sparse.coo_array(m), weight=0.25)
+    assert shared.weight.shape == ()
+    np.testing.assert_array_equal(shared.to_dense(), 0.25 * (m.toarray() != 0))
+    integers = from_scipy(scipy.sparse.coo_array(np.eye(3, dtype=int)))
+    np.testing.assert_array_equal(integers.to_dense(), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        (dict(indices=[0, 3], indptr=[0, 2]), ValueError, r"indices\[1\] is 3; expected 0 to out_size - 1 = 2"),
+        (dict(indices=[0, -1], indptr=[0, 2]), ValueError, r"indices\[1\] is -1"),
+        (dict(indices=[2, 0], indptr=[0, 2]), ValueError, r"indices\[1\] is 0 after 2 in the same row"),
+        (dict(indices=[0, 1], indptr=[0, 3]), ValueError, "indptr ends at 3, but there are 2 indices"),
+        (dict(indices=[0, 1], indptr=[0, 2, 1], in_size=2), ValueError, "indptr falls from 2 to 1 at entry 2"),
+        (dict(indices=[0, 1], indptr=[1, 2]), ValueError, r"indptr\[0\] is 1"),
+        (dict(indices=[0, 1], indptr=[0, 1, 2]), ValueError, r"indptr has length 3; expected in_size \+ 1 = 2"),
+        (dict(indices=[0.5, 1.0], indptr=[0, 2]), TypeError, "indices is float64; expected integers"),
+        (dict(indices=[[0]], indptr=[0, 1]), ValueError, "indices has 2 dimensions"),
+        (dict(indices=[0, 1], indptr=[0, 2], weight=[1.0, 2.0, 3.0]), ValueError, r"weight has shape \(3,\)"),
+        (dict(indices=[0], indptr=[0, 1], out_size=2**31), ValueError, "out_size is 2147483648"),
+    ],
+)
+def test_bad_arrays_are_named_by_entry(arguments, error, match):
+    with pytest.raises(error, match=match):
+        CSR(**(dict(in_size=1, out_size=3) | arguments))
+
+
+def test_rows_may_begin_lower_than_the_last_ended():
+    w = CSR([1, 2, 0, 1], [0, 2, 2, 4], in_size=3, out_size=3)
+    np.testing.assert_array_equal(w.to_dense(), [[0, 1, 1], [0, 0, 0], [1, 1, 0]])
+
+
+def test_other_mistakes_are_named():
+    with pytest.raises(ValueError, match=r"pre\[1\] is 5; expected 0 to 1"):
+        from_coo([0, 5], [0, 0], in_size=2, out_size=3)
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(1,\)"):
+        from_coo([0, 1], [0], in_size=2, out_size=3)
+    with pytest.raises(TypeError, match="matrix is a ndarray"):
+        from_scipy(np.eye(3))
+    with pytest.raises(ValueError, match="p=1.5; expected a probability"):
+        FixedProb(1.5)
+    with pytest.raises(ValueError, match="at most 2.31 - 1 fit"):
+        FixedProb(0.5)(100_000, 100_000, key=jax.random.key(0))
+    with pytest.raises(ValueError, match="make the connectivity outside jax.jit"):
+        jax.jit(lambda k: FixedProb(0.5)(3, 3, key=k).weight)(jax.random.key(0))
+    with pytest.raises(ValueError, match=r"x has shape \(4,\); expected \(3,\)"):
+        AllToAll()(3, 3)(jnp.ones(4))
+
+
+def test_vmap_over_the_weight_leaf(impl):
+    w = FixedProb(0.4)(12, 9, key=jax.random.key(0))
+    x = jnp.ones(12)
+    import equinox as eqx
+
+    got = jax.vmap(lambda s: eqx.tree_at(lambda c: c.weight, w, s)(x, impl=impl))(jnp.arange(3.0))
+    np.testing.assert_allclose(got, np.arange(3.0)[:, None] * np.asarray(w(x)), atol=1e-12)
