@@ -1,0 +1,129 @@
+"""What the documentation shows, runs: examples in docstrings, blocks on pages, the programs in `examples/`."""
+
+import importlib
+import importlib.util
+import inspect
+import re
+import types
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import neuropytree as npt
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+FENCE = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+PACKAGES = {
+    name: module for name, module in vars(npt).items() if isinstance(module, types.ModuleType) and name[0] != "_"
+}
+
+
+def public() -> dict[str, object]:
+    """Every public class and function by its full name."""
+    found = {}
+    for name, module in ({"": npt} | PACKAGES).items():
+        for part, thing in vars(module).items():
+            if part[0] != "_" and (inspect.isclass(thing) or inspect.isfunction(thing)):
+                found[".".join(filter(None, ("neuropytree", name, part)))] = thing
+    return found
+
+
+def examples() -> dict[str, str]:
+    """The Python blocks in the docstrings of public things and of their public members, each thing once."""
+    found, seen = {}, set()
+    for name, thing in public().items():
+        members = vars(thing).items() if inspect.isclass(thing) else ()
+        own = {name: thing} | {f"{name}.{m}": x for m, x in members if m[0] != "_"}
+        for path, x in own.items():
+            doc = inspect.getdoc(x) if id(x) not in seen else None
+            seen.add(id(x))
+            for n, (_, code) in enumerate(FENCE.findall(doc or "")):
+                found[f"{path}[{n}]"] = inspect.cleandoc(code)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def as_a_reader_would():
+    """JAX as it is when nothing has been configured, and pictures without windows."""
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=path) for path, code in examples().items()])
+def test_examples_of_docstrings_run(code):
+    exec(compile(code, "<docstring>", "exec"), {})
+
+
+def test_most_public_things_have_an_example():
+    """Abstract bases, states, parts of others and what stands beside an example have none."""
+    shown = {path.split("[")[0] for path in examples()}
+    assert {"neuropytree.neurons.LIF", "neuropytree.simulate", "neuropytree.Network"} <= shown
+    assert len(shown) >= 25
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT / "docs")))
+def test_blocks_of_a_page_run(page, capsys):
+    """In order, sharing their names."""
+    space: dict[str, object] = {}
+    blocks = [code for _, code in FENCE.findall(page.read_text()) if "--8<--" not in code]
+    for n, code in enumerate(blocks):
+        exec(compile(inspect.cleandoc(code), f"<{page.name}, block {n}>", "exec"), space)
+
+
+def test_every_public_thing_stands_on_an_api_page():
+    text = "\n".join(page.read_text() for page in PAGES)
+    shown = {id(thing(path)) for path in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
+    missing = sorted(path for path, x in public().items() if id(x) not in shown)
+    assert not missing, f"no API page has {missing}"
+
+
+def thing(path: str) -> object:
+    """What a line of an API page names; `simulate` is both a package and a function in it."""
+    package, name = path.rsplit(".", 1)
+    return getattr(importlib.import_module(package), name)
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    listed = re.findall(r": (\S+\.md)$", navigation, re.MULTILINE)
+    assert sorted(listed) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES)
+
+
+def program(name: str):
+    """The `main` of a program in `examples/`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert inspect.getdoc(module)
+    return module.main
+
+
+def test_the_network_by_hand_gives_the_same_bits(capsys):
+    assert program("coba_by_hand")(n_exc=320, n_inh=80, duration=50.0)
+    assert "spikes the same bit for bit: True; final voltages: True" in capsys.readouterr().out
+
+
+def test_training_of_weights_lowers_the_loss(capsys):
+    losses = program("train_weights")(iterations=12)
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_ensembles_differ_among_each_other_and_equal_the_loop(capsys):
+    by_weight, by_key, same = program("ensemble")(n_exc=160, n_inh=40, duration=50.0)
+    assert by_weight.shape == by_key.shape == (8,) and same
+    assert by_weight[0] > 1.2 * by_weight[-1] and len(jnp.unique(by_key)) == 8
+
+
+def test_every_example_is_tested_and_linked():
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert names == {"coba_by_hand", "train_weights", "ensemble"}
+    page = (ROOT / "docs" / "examples.md").read_text()
+    assert all(f'"examples/{name}.py"' in page for name in names)
