@@ -13,6 +13,7 @@ from . import visualize as visualize
 from ._types import AbstractDynamics as AbstractDynamics
 from ._types import Drive as Drive
 from ._types import Tick as Tick
+from ._types import fold_key as fold_key
 from .network import Network as Network
 from .network import Population as Population
 from .network import Projection as Projection

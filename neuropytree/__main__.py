@@ -4,6 +4,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import math
+import os
 import platform
 import sys
 from pathlib import Path
@@ -55,6 +56,14 @@ def main(arguments: list[str] | None = None) -> None:
         _demo(demo, options)
 
 
+def _memory() -> float:
+    """GiB of memory of this machine; no limit where it isn't told."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
 def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         parser.error("the figure needs Matplotlib: pip install 'neuropytree[viz]'")
@@ -63,17 +72,29 @@ def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         parser.error(f"--out is {out}; expected a name that ends in .png")
     if not out.resolve().parent.is_dir() or out.is_dir():
         parser.error(f"--out is {out}; there is no folder to write it in")
+    if 320_000 * options.scale >= 2**31:
+        parser.error(f"--scale {options.scale:g} makes more than 2^31 - 1 synapses")
     if round(800 * options.scale) < 1:
         parser.error(f"--scale {options.scale:g} leaves a population without neurons; at least 0.001 is needed")
-    from ._demo import demo
+    fresh = not out.exists()
+    try:
+        with out.open("ab"):
+            pass
+    except OSError as error:
+        parser.error(f"--out is {out}; it can't be written ({error.strerror})")
+    if fresh:
+        out.unlink()
+    from ._demo import SHOWN, demo
     from .ops import implementation
     from .simulate._check import whole_steps
 
     try:
-        whole_steps(options.duration, options.dt)
+        n_steps = whole_steps(options.duration, options.dt)
+        # measured: 25 bytes a synapse while they are drawn; one byte for each neuron and step of the raster
+        needed, memory = (25 * 320_000 * options.scale + SHOWN * n_steps) / 2**30, _memory()
+        if needed > memory:
+            raise ValueError(f"this run needs about {needed:.0f} GiB of memory, and this machine has {memory:.0f}")
         implementation(options.impl)
-        if 80 * 4000 * options.scale >= 2**31:
-            raise ValueError(f"--scale {options.scale:g} needs more than 2^31 - 1 synapses")
     except ValueError as error:
         parser.error(str(error))
     demo(

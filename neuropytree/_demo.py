@@ -43,7 +43,7 @@ def build(scale: float, seed: int, impl: str) -> Network:
     )
 
 
-_SHOWN = 4000  # neurons whose spikes are kept for the raster and the ISI statistics
+SHOWN = 4000  # neurons whose spikes are kept for the raster and the ISI statistics
 
 
 def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl: str) -> None:
@@ -55,7 +55,7 @@ def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl
     built = time.perf_counter() - clock
 
     sizes = {name: population.size for name, population in net.populations.items()}
-    shown = {name: math.ceil(n * min(1.0, _SHOWN / sum(sizes.values()))) for name, n in sizes.items()}
+    shown = {name: math.ceil(n * min(1.0, SHOWN / sum(sizes.values()))) for name, n in sizes.items()}
     n_steps = round(duration / dt)
     chunk = max(1, n_steps // 50)
     inputs = {name: 20.0 for name in net.populations}
@@ -111,4 +111,4 @@ def picture(ts: np.ndarray, recorded: Any, sizes: dict[str, int], dt: float, out
         offset += spikes.shape[1]
     top.set(xlabel="", ylim=(0, offset), xlim=(0, ts[-1]))
     below.legend(loc="upper right", frameon=False)
-    figure.savefig(out, dpi=130)
+    figure.savefig(out, dpi=100)

@@ -28,7 +28,22 @@ def as_parameter(x: ArrayLike) -> Array:
 
 
 def fold_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
-    """The random stream of the place called `name`: it depends on the name and never on siblings or their order."""
+    """The random stream of the place called `name`: it depends on the name, never on siblings or their order.
+
+    `Network.init` hands `fold_key(key, "E")` to the population called E, and a tick `Tick.fold("E")` in each step.
+
+    **Arguments:**
+
+    - `key`: a JAX random key.
+    - `name`: of the child.
+
+    !!! example
+
+        ```python
+        import jax, neuropytree as npt
+        npt.fold_key(jax.random.key(0), "E")
+        ```
+    """
     return jr.fold_in(key, zlib.crc32(name.encode()))
 
 

@@ -7,11 +7,12 @@ import pytest
 import scipy.integrate
 
 import neuropytree as npt
+from neuropytree.testing import surrogate_bank
 
 X = np.linspace(-3.0, 3.0, 13)
 
 
-@pytest.mark.parametrize("surrogate", [npt.surrogate.Sigmoid(4.0), npt.surrogate.PiecewiseExp(1.5)], ids=str)
+@pytest.mark.parametrize("surrogate", surrogate_bank().values(), ids=surrogate_bank())
 def test_step_forward_and_stand_in_backward(surrogate):
     x = jnp.asarray(X)
     np.testing.assert_array_equal(surrogate(x), (X >= 0).astype(float))

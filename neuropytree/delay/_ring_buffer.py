@@ -32,7 +32,7 @@ class RingBuffer(eqx.Module):
         ```python
         import jax.numpy as jnp
         from neuropytree.delay import RingBuffer
-        buffer = RingBuffer.zeros(15, (100,), jnp.float32)
+        buffer = RingBuffer.zeros(15, (100,), float)
         buffer = buffer.write(jnp.ones(100))
         buffer.read(1)
         ```

@@ -20,6 +20,12 @@ def whole_steps(duration: float, dt: float) -> int:
     for name, x in (("dt", dt), ("duration", duration)):
         if not x > 0 or x == float("inf"):
             raise ValueError(f"{name} is {x!r}; expected a positive number of ms")
+    if dt < 1e-30:
+        raise ValueError(f"dt is {dt!r} ms; float32 can't tell it from 0")
+    if not duration / dt < 2**31:
+        raise ValueError(
+            f"duration {duration} ms is {duration / dt:.6g} steps of {dt} ms; at most 2^31 - 1 can be counted"
+        )
     n = round(duration / dt)
     if n < 1 or abs(duration / dt - n) > 1e-6 * max(1.0, n * 1e-3):
         below = int(duration / dt)

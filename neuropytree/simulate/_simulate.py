@@ -11,6 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
+from ..integrate import AbstractStepper
 from ._check import broken, broken_message, check_dt, guard, whole_steps
 from ._inputs import Inputs, sort_inputs
 from ._progress import progress_bar
@@ -236,7 +237,7 @@ def _start(start: Any, n_steps: int) -> Int[Array, ""]:
     if isinstance(start, bool) or jnp.ndim(start) != 0 or not jnp.issubdtype(jnp.result_type(start), jnp.integer):
         raise ValueError(f"start is {start!r}; expected the number of the first step")
     if int(start) < 0 or int(start) + n_steps >= 2**31:
-        raise ValueError(f"start is {start}; steps are numbered from 0 to 2^31 - 1")
+        raise ValueError(f"start is {start}, for a run of {n_steps} steps; steps are numbered from 0 to 2^31 - 1")
     return jnp.asarray(start, jnp.int32)
 
 
@@ -247,7 +248,10 @@ def _paths(record: Sequence[str]) -> tuple[str, ...]:
 
 
 def _strong(tree: PyTree) -> PyTree:
-    """Numbers as arrays and no weak types, so that replacing a parameter never compiles anything new."""
+    """Numbers as arrays and no weak types, so that replacing a parameter never compiles anything new.
+
+    Steppers stay as they are: the numbers in them (of iterations, say) are settings and no parameters.
+    """
 
     def convert(x: Any) -> Any:
         if isinstance(x, float | int | np.generic) and not isinstance(x, bool):
@@ -256,7 +260,7 @@ def _strong(tree: PyTree) -> PyTree:
             return jax.lax.convert_element_type(x, jnp.dtype(x.dtype))
         return x
 
-    return jax.tree.map(convert, tree)
+    return jax.tree.map(convert, tree, is_leaf=lambda x: isinstance(x, AbstractStepper))
 
 
 def _rehearse(run: _Run, state: State, now: Any = None) -> PyTree:

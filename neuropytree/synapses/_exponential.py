@@ -33,7 +33,7 @@ class Exponential(AbstractKinetics):
         ```python
         import jax.numpy as jnp, neuropytree as npt
         kinetics = npt.synapses.Exponential(tau=5.0)
-        state = kinetics.init((3,), jnp.float32)
+        state = kinetics.init((3,), float)
         state, g = kinetics.step(state, jnp.array([1.0, 0.0, 2.0]), npt.Tick.at(0, dt=0.1))
         ```
     """

@@ -11,7 +11,8 @@ import scipy.sparse
 import scipy.stats
 
 import neuropytree as npt
-from neuropytree.connect import CSR, AllToAll, FixedProb, OneToOne, from_coo, from_scipy
+from neuropytree.connect import CSR, AllToAll, FixedProb, from_coo, from_scipy
+from neuropytree.testing import connector_bank
 
 
 @pytest.mark.parametrize("p", [1e-5, 0.02, 0.5, 0.9])
@@ -80,9 +81,7 @@ def test_building_a_large_matrix_never_makes_it_dense():
 
 
 @pytest.mark.parametrize("weight", [0.5, npt.init.Normal(0.0, 1.0), npt.init.Uniform(), npt.init.Constant(2.0)])
-@pytest.mark.parametrize(
-    "rule", [FixedProb(0.3), AllToAll(), AllToAll(include_self=False), OneToOne(), FixedProb(0.3, include_self=False)]
-)
+@pytest.mark.parametrize("rule", connector_bank().values(), ids=connector_bank())
 def test_every_connectivity_is_its_matrix(rule, weight, impl):
     w = rule(23, 23, weight=weight, key=jax.random.key(0))
     m = np.asarray(w.to_dense())

@@ -1,0 +1,129 @@
+"""What every neuron and every receptor must pass, in float64 and float32."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neuropytree as npt
+from neuropytree.testing import neuron_bank, synapse_bank
+
+from .helpers import assert_same_bits
+
+N, DT = 6, 0.1
+
+
+@pytest.fixture(params=[np.float64, np.float32], ids=["f64", "f32"])
+def dtype(request):
+    """The default float of the test."""
+    with jax.enable_x64(request.param is np.float64):
+        yield request.param
+
+
+@pytest.fixture(params=list(neuron_bank()))
+def cell(request, dtype):
+    return neuron_bank()[request.param](N)
+
+
+def run(cell, state, n_steps=200, current=30.0, start=0, **options):
+    options = {"record": ["v", "spike"], "key": jax.random.key(1)} | options
+    return npt.simulate(cell, state, current, dt=DT, duration=n_steps * DT, start=start, **options)
+
+
+def test_neuron_state_keeps_its_form_and_dtype(cell, dtype):
+    state = cell.init(dt=DT, key=jax.random.key(0))
+    assert state.v.shape == (N,) and state.v.dtype == dtype
+    new, spike = eqx.filter_jit(cell.step)(state, 1.0, npt.Tick.at(0, dt=DT, key=jax.random.key(1)))
+    assert jax.tree.structure(new) == jax.tree.structure(state)
+    assert [x.dtype for x in jax.tree.leaves(new)] == [x.dtype for x in jax.tree.leaves(state)]
+    assert spike.shape == (N,) and spike.dtype == (bool if cell.threshold.surrogate is None else dtype)
+    assert_same_bits(cell.silent(state), jnp.zeros_like(spike))
+
+
+def test_neuron_rests_without_and_spikes_with_input(cell):
+    state = cell.init(dt=DT, key=jax.random.key(0))
+    quiet, driven = (np.asarray(run(cell, state, current=c).out["spike"]) for c in (None, 30.0))
+    assert not quiet.any() and driven.any(0).all()
+
+
+def test_neuron_is_the_same_jitted_split_and_called_twice(cell):
+    state = cell.init(dt=DT, key=jax.random.key(0))
+    whole = run(cell, state)
+    assert_same_bits(whole, run(cell, state))
+    assert_same_bits(whole.out, jax.jit(lambda s: run(cell, s).out)(state))
+    first = run(cell, state, 70)
+    assert_same_bits(whole.state, run(cell, first.state, 130, start=70).state)
+
+
+def test_neuron_under_vmap_equals_the_loop(cell, dtype):
+    state = cell.init(dt=DT, key=jax.random.key(0))
+    currents = jnp.linspace(5.0, 40.0, 4)
+    together = jax.vmap(lambda c: run(cell, state, current=c).out)(currents)
+    for n, c in enumerate(currents):
+        alone = run(cell, state, current=c).out
+        np.testing.assert_array_equal(together["spike"][n], alone["spike"])
+        np.testing.assert_allclose(together["v"][n], alone["v"], rtol=1e-12 if dtype is np.float64 else 1e-5)
+
+
+def test_neuron_has_finite_gradients(cell):
+    state = cell.init(dt=DT, key=jax.random.key(0))
+
+    def loss(args):
+        sol = run(args[0], state, current=args[1])
+        return jnp.mean(sol.out["v"]) + jnp.mean(sol.out["spike"].astype(sol.out["v"].dtype))
+
+    grads = eqx.filter_grad(loss)((cell, jnp.asarray(30.0)))
+    leaves = jax.tree.leaves(eqx.filter(grads, eqx.is_inexact_array))
+    assert all(np.isfinite(g).all() for g in leaves) and any(np.any(g != 0) for g in leaves)
+
+
+def test_neuron_and_state_are_saved_and_loaded_bit_for_bit(cell, tmp_path):
+    state = run(cell, cell.init(dt=DT, key=jax.random.key(0)), 50).state
+    eqx.tree_serialise_leaves(tmp_path / "model.eqx", (cell, state))
+    blank = jax.tree.map(lambda x: jnp.zeros_like(x) if eqx.is_array(x) else x, (cell, state))
+    loaded = eqx.tree_deserialise_leaves(tmp_path / "model.eqx", blank)
+    assert_same_bits(run(*loaded, 50, start=50), run(cell, state, 50, start=50))
+
+
+@pytest.mark.parametrize("name", list(synapse_bank()))
+def test_receptor_is_linear_and_decays(name, dtype):
+    receptor = synapse_bank()[name]
+    zero = receptor.init((N,), dtype)
+    connect = npt.connect.AllToAll()(3, N, weight=0.5)
+    tick = npt.Tick.at(0, dt=DT)
+    one, two = (receptor.receive(zero, connect, jnp.asarray(s, dtype)) for s in ([1, 0, 0], [1, 1, 0]))
+    np.testing.assert_allclose(jax.tree.leaves(two)[0], 2 * jax.tree.leaves(one)[0], rtol=1e-6)
+    later = receptor.decay(one, tick)
+    assert jax.tree.structure(later) == jax.tree.structure(zero)
+    g0, g1 = receptor.kinetics.conductance(one), receptor.kinetics.conductance(later)
+    tau = float(receptor.kinetics.tau)
+    np.testing.assert_allclose(g1, g0 * np.exp(-DT / tau), rtol=1e-12 if dtype is np.float64 else 1e-6)
+    drive = receptor.drive(one, jnp.full(N, -60.0, dtype))
+    assert drive.i.shape == (N,) and drive.i.dtype == dtype
+
+
+def test_exponential_conductance_against_its_closed_form():
+    """Arrivals at several steps: a sum of exponentials, exact."""
+    kinetics = npt.synapses.Exponential(tau=7.0)
+    state, at = kinetics.init((), float), {3: 1.0, 10: 0.5, 11: 2.0}
+    for k in range(60):
+        state, g = kinetics.step(state, at.get(k, 0.0), npt.Tick.at(k, dt=DT))
+        want = sum(x * np.exp(-(k - j) * DT / 7.0) for j, x in at.items() if j <= k)
+        np.testing.assert_allclose(g, want, rtol=0, atol=1e-12)
+
+
+def test_coba_drives_the_membrane_to_the_exact_voltage():
+    """A conductance from one spike, decaying; the membrane sees it held over each step."""
+    cell = npt.neurons.LIF(1, v_rest=-60.0, v_th=1e3, tau=20.0)
+    receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.COBA(e_rev=0.0))
+    net = npt.Network({"A": npt.Population(cell, {"exc": receptor})})
+    state = eqx.tree_at(lambda s: s.populations["A"].receptors["exc"].g, net.init(dt=DT), jnp.asarray([2.0]))
+    sol = npt.simulate(net, state, dt=DT, duration=20.0, record=["A.v", "A.exc.g"])
+    v, want = -60.0, []
+    for k in range(1, 201):
+        g = 2.0 * np.exp(-k * DT / 5.0)
+        rest = -60.0 / (1 + g)
+        v = rest + (v - rest) * np.exp(-(1 + g) * DT / 20.0)
+        want.append(v)
+    np.testing.assert_allclose(sol.out["A.v"][:, 0], want, rtol=0, atol=1e-12)
