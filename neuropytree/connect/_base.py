@@ -56,8 +56,8 @@ class AbstractConnector(eqx.Module):
     ) -> AbstractConnectivity:
         """The connectivity from `in_size` pre to `out_size` post neurons.
 
-        A number as `weight` is one weight shared by all edges; an array has one for each edge, and an initializer
-        draws one for each.
+        A number as `weight` is one weight shared by all edges; an array has one for each edge, and an initializer draws
+        one for each.
         """
 
 

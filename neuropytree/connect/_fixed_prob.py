@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from .._types import fold_key
+from ..init import AbstractInitializer
 from ._base import AbstractConnector, Weight, check_sizes, generator
 from ._csr import CSR
 
@@ -17,11 +18,11 @@ class FixedProb(AbstractConnector):
     r"""Connects each (pre, post) pair independently with probability $p$: the Bernoulli law, for every $p$ from 0 to 1.
 
     In- and out-degrees are binomial, and no pair is connected twice. The edges are drawn as geometric gaps along the
-    flattened matrix,
-    so the work is that of the edges and the dense matrix is never made. `indices` gets room for eight standard
-    deviations more edges
-    than expected: its length depends on the sizes and $p$ alone, so networks drawn from different keys share one
-    compiled program.
+    flattened matrix, so the work is that of the edges and the dense matrix is never made.
+
+    With one weight shared by all edges, `indices` gets room for eight standard deviations more edges than expected: its
+    length depends on the sizes and $p$ alone, so networks drawn from different keys share one compiled program. With a
+    weight for each edge there is no room, and the arrays have exactly one entry for each edge.
 
     **Arguments:**
 
@@ -70,6 +71,8 @@ class FixedProb(AbstractConnector):
             if len(rows):
                 first, last = int(rows[0]), int(rows[-1])
                 counts[first : last + 1] += np.bincount(rows - first, minlength=last - first + 1).astype(np.int32)
+        if isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0:
+            indices = indices[:n]
         indices[n:] = 0
         indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         weights_key = None if key is None else fold_key(key, "weight")

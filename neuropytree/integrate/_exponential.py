@@ -59,9 +59,8 @@ class ExponentialEuler(AbstractStepper):
 
     $$y(t + \Delta t) = y + \Delta t\,\frac{e^{a \Delta t} - 1}{a \Delta t}\,(a y + b).$$
 
-    Exact where the field declares `linear`; order 1 elsewhere, the variable being linearised in itself by forward
-    mode. That needs
-    each element's derivative to depend on that element alone within its variable.
+    Exact where the field declares `linear`; order 1 elsewhere, the variable being linearised in itself by forward mode.
+    That needs each element's derivative to depend on that element alone within its variable.
 
     **Raises:** `ValueError` at trace time for an undeclared variable whose elements are coupled, and for a field with
     noise.
@@ -92,8 +91,7 @@ class ExponentialEulerMaruyama(AbstractStepper):
     \sim \mathcal N(0, 1).$$
 
     For $a$, $b$ and $g$ constant over the step this is the exact transition of the Ornstein–Uhlenbeck process, so the
-    stationary
-    variance $-g^2 / 2a$ is right at any step. Itô.
+    stationary variance $-g^2 / 2a$ is right at any step. Itô.
 
     **Raises:** `ValueError` at trace time for a field without diffusion, and for a run without a key.
 

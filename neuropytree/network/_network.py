@@ -35,26 +35,22 @@ class Network(AbstractDynamics):
     """Populations connected by projections.
 
     One step, in this order: delayed spikes are read; receptors decay; each projection, by name, adds what arrives to
-    its receptor; drives are
-    taken from the old voltages; the cells move and spike; the spikes are written to the buffers. All projections that
-    target a
-    receptor share its state, and all that read a source share its buffer.
+    its receptor; drives are taken from the old voltages; the cells move and spike; the spikes are written to the
+    buffers. All projections that target a receptor share its state, and all that read a source share its buffer.
 
     **Arguments:**
 
     - `populations`: by name.
     - `projections`: by name; their rules are applied here.
     - `key`: for random connectivity and weights. Each projection draws from its own stream, given by its name: adding
-      one changes no
-      other.
+      one changes no other.
     - `impl`: which implementation of the sparse operators runs, as for `npt.ops.csr_matvec`.
 
-    The input of a step is a dictionary with the input of any of the populations; the output a dictionary of their
-    spike arrays.
+    The input of a step is a dictionary with the input of any of the populations; the output a dictionary of their spike
+    arrays.
 
     **Raises:** `ValueError` for a source, target or receptor that isn't there, naming it and what there is; for a
-    missing key; for sizes
-    that don't match.
+    missing key; for sizes that don't match.
 
     !!! example
 

@@ -16,13 +16,11 @@ class Projection(eqx.Module):
     - `source`: name of the pre population.
     - `target`: the port, `"population.receptor"`.
     - `connect`: a rule such as `npt.connect.FixedProb(0.02)`, which the network applies to the sizes of both
-      populations; or a connectivity
-      that is there already, such as `npt.connect.from_scipy(m)`.
+      populations; or a connectivity that is there already, such as `npt.connect.from_scipy(m)`.
     - `weight`: for a rule: a number shared by all edges, or an initializer that draws one for each (unit of the
-      receptor's conductance).
-      Default 1. A connectivity has its own weight, and none may be given.
-    - `delay`: in ms; a spike of step $k$ arrives in step $k + \\max(1, \\mathrm{round}(d / \\Delta t))$. `None` is
-      one step.
+      receptor's conductance). Default 1. A connectivity has its own weight, and none may be given.
+    - `delay`: in ms; a spike of step $k$ arrives in step $k + \\max(1, \\mathrm{round}(d / \\Delta t))$. `None` is one
+      step.
 
     In a network, `projection.connect` is the connectivity and `projection.connect.weight` the weight.
 

@@ -40,9 +40,8 @@ def LIF(
     - `size`: number of neurons, or their shape.
     - `v_rest`, `v_th`, `v_reset`: resting, threshold and reset voltage (mV).
     - `tau`: membrane time constant (ms).
-    - `r`: membrane resistance; with 1, currents are in mV and conductances in units of the leak. In GΩ, currents are
-      in pA and conductances
-      in nS.
+    - `r`: membrane resistance; with 1, currents are in mV and conductances in units of the leak. In GΩ, currents are in
+      pA and conductances in nS.
     - `t_ref`: absolute refractory period (ms), during which the voltage is held; rounded to whole steps. `None` for
       none.
     - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless
@@ -55,8 +54,8 @@ def LIF(
 
     **Returns:** a `PointNeuron`; its state has `v`, its output is the spike array.
 
-    **Raises:** `ValueError` for a shape that doesn't fit, an unknown `reset`; at trace time, noise with a stepper
-    that has none.
+    **Raises:** `ValueError` for a shape that doesn't fit, an unknown `reset`; at trace time, noise with a stepper that
+    has none.
 
     Source: Lapicque 1907; Abbott 1999, doi:10.1016/S0361-9230(99)00161-6. Defaults as in BrainPy's `Lif`.
 

@@ -45,8 +45,7 @@ class PointNeuron(AbstractDynamics):
     """A population of point neurons, made of parts that combine freely.
 
     In a step the stepper moves the membrane, held voltages are put back, the threshold is read, spikes reset the
-    membrane and start
-    the refractory period. The output is the spike array.
+    membrane and start the refractory period. The output is the spike array.
 
     **Arguments:**
 

@@ -19,9 +19,8 @@ class Threshold(eqx.Module):
     **Arguments:**
 
     - `v_th`: threshold (mV).
-    - `surrogate`: what stands for the derivative of a spike with respect to $v - v_\mathrm{th}$; spikes are then 0 or
-      1 in the dtype
-      of `v`. With `None` spikes are booleans: a quarter of the memory, and no gradient.
+    - `surrogate`: what stands for the derivative of a spike with respect to $v - v_\mathrm{th}$; spikes are then 0 or 1
+      in the dtype of `v`. With `None` spikes are booleans: a quarter of the memory, and no gradient.
     """
 
     v_th: Float[Array, "..."]

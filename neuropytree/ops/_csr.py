@@ -168,8 +168,8 @@ outer_p = make_operator(
 def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
     """Which implementation a call with this `impl` runs on the default backend: `"taichi"` or `"reference"`.
 
-    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't
-    be had here.
+    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't be
+    had here.
     """
     _check_impl(impl)
     why = _bridge.load().reason
@@ -196,8 +196,7 @@ def csr_matvec(
     r"""Carries events from pre to post: $\mathrm{out}_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$.
 
     Rows with a zero event are skipped, so a call costs the edges of the neurons that fired. Inside a compiled loop
-    `acc` is
-    updated in place.
+    `acc` is updated in place.
 
     **Arguments:**
 
@@ -250,9 +249,8 @@ def csr_outer(
 ) -> Float[Array, " room"]:
     r"""The outer product sampled at the edges: $\mathrm{out}_e = \mathrm{acc}_e + p_{i(e)} q_{j(e)}$.
 
-    Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape
-    `(cols,)`, `acc` and the
-    result of the shape of `indices`.
+    Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`,
+    `acc` and the result of the shape of `indices`.
     """
     _check_impl(impl)
     pre, post = _events("pre", pre, acc.dtype), _events("post", post, acc.dtype)

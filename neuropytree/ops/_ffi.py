@@ -1,14 +1,12 @@
 """The one file that touches JAX's internals: primitives, their rules, and the registration of native kernels.
 
 An operator here is a function `out = acc + f(a, b)`, linear in `acc` and bilinear in `a` and `b`, over some index
-arrays. That is
-all its rules need to know: the JVP follows from linearity, and whoever makes an operator supplies the rest.
+arrays. That is all its rules need to know: the JVP follows from linearity, and whoever makes an operator supplies the
+rest.
 
 Every floating operand has the same number of leading batch dimensions, each of size 1 or of the size in `batch`. An
-output of
-size 1 where `batch` is larger is summed over that dimension. So the transpose of a batched operator is again one, and
-no
-per-edge intermediate is ever batched to be summed afterwards.
+output of size 1 where `batch` is larger is summed over that dimension. So the transpose of a batched operator is again
+one, and no per-edge intermediate is ever batched to be summed afterwards.
 """
 
 import functools
@@ -52,8 +50,8 @@ def make_operator(
 
     **Arguments:**
 
-    - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there
-      is no kernel.
+    - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there is
+      no kernel.
     - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
       `None`.
     - `transpose_a`, `transpose_b`: `(ct, other, *indices, aval, batch, impl, **static)` to the cotangent of `a`, `b`.

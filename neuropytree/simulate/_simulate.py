@@ -95,37 +95,32 @@ def simulate(
     r"""Runs a model for `duration` ms and records what is asked for.
 
     Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$. Compiled once for each model structure, number
-    of steps and record; other
-    values of parameters, inputs, start, state and key compile nothing. Works inside `jax.jit`, `jax.vmap` and
-    `jax.grad`.
+    of steps and record; other values of parameters, inputs, start, state and key compile nothing. Works inside
+    `jax.jit`, `jax.vmap` and `jax.grad`.
 
     **Arguments:**
 
     - `model`: any `AbstractDynamics`: a network, a cell, your own.
     - `state`: from `model.init(dt=dt)`, or that of an earlier solution.
     - `inputs`: for every step the same pytree; arrays over time, with one row for each step as axis 0 (leaves may be
-      mixed); or a function of the
-      tick. In a network a dictionary by population.
+      mixed); or a function of the tick. In a network a dictionary by population.
     - `dt`: length of a step (ms).
     - `duration`: length of the run (ms), a whole number of steps.
-    - `record`: paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`, `"v"`), or
-      a function of
-      (state, output). Nothing by default.
+    - `record`: paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`, `"v"`), or a
+      function of (state, output). Nothing by default.
     - `every`: record after every so many steps; the number of steps must be a multiple.
     - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
     - `chunk`: run in compiled pieces of so many steps, a multiple of `every`, and move the records to host memory as
-      they come. The result is
-      bitwise the same.
+      they come. The result is bitwise the same.
     - `key`: random key of the run, for noise. What is drawn depends on (key, step, place) alone.
     - `progress`: show a progress bar; runs in chunks.
 
     **Returns:** a `Solution`.
 
-    **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of
-    steps, a dt other than the
-    state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which a variable became
-    non-finite, naming it and
-    the step (inside another transformation, `equinox.error_if` names the variable).
+    **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps,
+    a dt other than the state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which
+    a variable became non-finite, naming it and the step (inside another transformation, `equinox.error_if` names the
+    variable).
 
     !!! example
 

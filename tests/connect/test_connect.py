@@ -50,6 +50,17 @@ def test_fixed_prob_without_self_connections():
     assert not np.diag(w.to_dense()).any() and abs(w.nnz - 1225) < 4 * 25
 
 
+def test_fixed_prob_has_room_only_where_the_weight_is_shared():
+    drawn = FixedProb(0.1)(50, 60, weight=npt.init.Normal(), key=jax.random.key(0))
+    assert drawn.weight.shape == drawn.indices.shape == (drawn.nnz,)
+    assert drawn.outer(jnp.ones(50), jnp.ones(60)).shape == (drawn.nnz,)
+    shared = FixedProb(0.1)(50, 60, weight=0.5, key=jax.random.key(0))
+    assert shared.nnz == drawn.nnz < shared.indices.shape[0]
+    np.testing.assert_array_equal(shared.edges()[1], drawn.indices)
+    again = FixedProb(0.1)(50, 60, weight=np.arange(float(drawn.nnz)), key=jax.random.key(0))
+    np.testing.assert_array_equal(again.weight, np.arange(drawn.nnz))
+
+
 def test_fixed_prob_depends_on_the_key_alone():
     a, b, c = (FixedProb(0.1)(50, 60, key=jax.random.key(k)) for k in (0, 0, 1))
     np.testing.assert_array_equal(a.indices, b.indices)
