@@ -1,10 +1,10 @@
-"""What `Network` adds: the same network as a `lax.scan` loop written by hand over the same operators, in two forms.
+"""What `Network` adds: the same network in `Network` and as a `lax.scan` loop written by hand, each in two forms.
 
 - *projections*: two populations and four projections, as `Network` has them. The difference is the container's own.
 - *merged*: one population with excitatory and inhibitory slices, and two projections. The least that the operators
   allow: half the calls, and half the elementwise operations on longer arrays.
 
-All three are compiled in one process and timed in turn, so that they meet the same machine.
+All four are compiled in one process and timed in turn, so that they meet the same machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import neuropytree as npt
 
@@ -112,8 +113,34 @@ def projections(scale: float, steps: int) -> Callable[[], float]:
     return lambda: float(run(weights, start))
 
 
+def network_merged(scale: float, steps: int) -> Callable[[], float]:
+    """`Network` and `simulate`, with one population and two projections as in `merged`."""
+    n, n_exc, n_inh, p = sizes(scale)
+    keys = jax.random.split(jax.random.key(0), 3)
+    wiring = npt.connect.FixedProb(p)
+    exc, inh = (wiring(rows, n, key=key) for rows, key in zip((n_exc, n_inh), keys[:2], strict=True))
+    # rows of the other half are empty
+    exc_ptr = np.concatenate([exc.indptr, np.full(n_inh, exc.indptr[-1])])
+    inh_ptr = np.concatenate([np.zeros(n_exc, np.int32), inh.indptr])
+    one = ours_coba.build(0.01).populations["E"]
+    cell = ours_coba.cell(n)
+    net = npt.Network(
+        {"N": npt.Population(cell, one.receptors)},
+        {
+            "exc": npt.Projection(
+                "N", "N.exc", npt.connect.CSR(exc.indices, exc_ptr, weight=P["w_exc"], in_size=n, out_size=n)
+            ),
+            "inh": npt.Projection(
+                "N", "N.inh", npt.connect.CSR(inh.indices, inh_ptr, weight=P["w_inh"], in_size=n, out_size=n)
+            ),
+        },
+    )
+    state = net.init(dt=P["dt"], key=jax.random.key(1))
+    return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
+
+
 def network(scale: float, steps: int) -> Callable[[], float]:
-    """`Network` and `simulate`."""
+    """`Network` and `simulate`, with two populations and four projections as in `projections`."""
     net = ours_coba.build(scale)
     state = net.init(dt=P["dt"], key=jax.random.key(1))
     return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
@@ -125,7 +152,12 @@ def main() -> None:
     line.add_argument("--repeats", type=int, default=5)
     options = line.parse_args()
     steps = steps_of(options.duration)
-    makers = {"Network": network, "projections": projections, "merged": merged}
+    makers = {
+        "Network": network,
+        "projections": projections,
+        "Network, merged": network_merged,
+        "merged": merged,
+    }
     forms = {name: make(options.scale, steps) for name, make in makers.items()}
     spikes = {name: run() for name, run in forms.items()}  # compiles
     clock, times = Clock(), {name: [] for name in forms}

@@ -19,21 +19,22 @@ from .peers.common import Clock, emit, parser, sizes
 SEED = 3
 
 
+def cell(n: int) -> npt.neurons.PointNeuron:
+    """`n` neurons of the benchmark."""
+    return npt.neurons.LIF(
+        n,
+        v_rest=P["v_rest"],
+        v_th=P["v_th"],
+        v_reset=P["v_reset"],
+        tau=P["tau"],
+        t_ref=P["t_ref"],
+        v_init=npt.init.Normal(P["v_mean"], P["v_sd"]),
+    )
+
+
 def build(scale: float, *, seed: int = SEED) -> npt.Network:
     """The network with `4000 * scale` neurons and 80 targets each on average."""
     _, n_exc, n_inh, p = sizes(scale)
-
-    def cell(n: int):
-        return npt.neurons.LIF(
-            n,
-            v_rest=P["v_rest"],
-            v_th=P["v_th"],
-            v_reset=P["v_reset"],
-            tau=P["tau"],
-            t_ref=P["t_ref"],
-            v_init=npt.init.Normal(P["v_mean"], P["v_sd"]),
-        )
-
     receptors = {
         "exc": npt.Receptor(npt.synapses.Exponential(tau=P["tau_exc"]), npt.synapses.COBA(e_rev=P["e_exc"])),
         "inh": npt.Receptor(npt.synapses.Exponential(tau=P["tau_inh"]), npt.synapses.COBA(e_rev=P["e_inh"])),
@@ -52,12 +53,12 @@ def build(scale: float, *, seed: int = SEED) -> npt.Network:
 
 def spike_count(state, output) -> jax.Array:
     """The number of spikes of a step: what the peers count too, and all that the timed run records."""
-    return sum(jnp.sum(output[name] != 0, dtype=jnp.int32) for name in ("E", "I"))
+    return sum(jnp.sum(output[name] != 0, dtype=jnp.int32) for name in output)
 
 
 def run(net: npt.Network, state, duration: float) -> np.ndarray:
     """Simulates to the end; the number of spikes of each step."""
-    inputs = {"E": P["drive"], "I": P["drive"]}
+    inputs = {name: P["drive"] for name in net.populations}
     sol = npt.simulate(net, state, inputs, dt=P["dt"], duration=duration, record=spike_count)
     return np.asarray(jax.block_until_ready(sol.out), np.float64)
 
