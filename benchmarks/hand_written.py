@@ -122,10 +122,8 @@ def network_merged(scale: float, steps: int) -> Callable[[], float]:
     # rows of the other half are empty
     exc_ptr = np.concatenate([exc.indptr, np.full(n_inh, exc.indptr[-1])])
     inh_ptr = np.concatenate([np.zeros(n_exc, np.int32), inh.indptr])
-    one = ours_coba.build(0.01).populations["E"]
-    cell = ours_coba.cell(n)
     net = npt.Network(
-        {"N": npt.Population(cell, one.receptors)},
+        {"N": npt.Population(ours_coba.cell(n), ours_coba.receptors())},
         {
             "exc": npt.Projection(
                 "N", "N.exc", npt.connect.CSR(exc.indices, exc_ptr, weight=P["w_exc"], in_size=n, out_size=n)

@@ -32,15 +32,20 @@ def cell(n: int) -> npt.neurons.PointNeuron:
     )
 
 
-def build(scale: float, *, seed: int = SEED) -> npt.Network:
-    """The network with `4000 * scale` neurons and 80 targets each on average."""
-    _, n_exc, n_inh, p = sizes(scale)
-    receptors = {
+def receptors() -> dict[str, npt.Receptor]:
+    """The two input ports of every population."""
+    return {
         "exc": npt.Receptor(npt.synapses.Exponential(tau=P["tau_exc"]), npt.synapses.COBA(e_rev=P["e_exc"])),
         "inh": npt.Receptor(npt.synapses.Exponential(tau=P["tau_inh"]), npt.synapses.COBA(e_rev=P["e_inh"])),
     }
+
+
+def build(scale: float, *, seed: int = SEED) -> npt.Network:
+    """The network with `4000 * scale` neurons and 80 targets each on average."""
+    _, n_exc, n_inh, p = sizes(scale)
+    ports = receptors()
     return npt.Network(
-        populations={"E": npt.Population(cell(n_exc), receptors), "I": npt.Population(cell(n_inh), receptors)},
+        populations={"E": npt.Population(cell(n_exc), ports), "I": npt.Population(cell(n_inh), ports)},
         projections={
             "E->E": npt.Projection("E", "E.exc", npt.connect.FixedProb(p), weight=P["w_exc"]),
             "E->I": npt.Projection("E", "I.exc", npt.connect.FixedProb(p), weight=P["w_exc"]),
