@@ -74,7 +74,8 @@ class LeakyMembrane(AbstractMembrane):
         del t, y
         leak = jnp.ones_like(self.r) if u.g is None else 1 + self.r * u.g
         # the rate vanishes only for a conductance that is negative and cancels the leak exactly
-        coefficients = Relaxation(leak / self.tau, (self.v_rest + self.r * u.i) / leak)
+        # times the reciprocal, which is taken once, where a division would be one for each neuron
+        coefficients = Relaxation(leak * (1 / self.tau), (self.v_rest + self.r * u.i) / leak)
         return Voltage(coefficients)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
