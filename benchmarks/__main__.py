@@ -118,10 +118,10 @@ def _ours(scale: float, duration: float) -> _runner.Job:
 def _overhead(options: argparse.Namespace) -> int:
     found = _runner.machine()
     print(_runner.describe_machine(found) + "\n")
-    head = ["neurons", "form", "Network µs/step (least)", "by hand µs/step (least)", "ratio of medians"]
-    pairs = {
-        "two populations, four projections": ("Network", "projections"),
-        "one population, two projections": ("Network, merged", "merged"),
+    head = ["neurons", "form", "by hand", "Network, boolean spikes", "ratio", "Network, spikes with gradients", "ratio"]
+    names = {
+        "projections": "two populations, four projections",
+        "merged": "one population, two projections",
     }
     rows, failed = [], False
     for scale in options.scale:
@@ -133,15 +133,20 @@ def _overhead(options: argparse.Namespace) -> int:
             print(f"{round(4000 * scale)} neurons: {error}", file=sys.stderr)
             failed = True
             continue
-        for form, names in pairs.items():
-            ours, hand = (result["forms"][name] for name in names)
-            times = [f"{one['median']:.2f} ({one['least']:.2f})" for one in (ours, hand)]
-            rows.append([str(result["n"]), form, *times, f"{ours['median'] / hand['median']:.2f}"])
+        for form, name in names.items():
+            hand, plain, gradients = (result["forms"][form + end] for end in ("", ", Network", ", Network, gradients"))
+            row = [str(result["n"]), name, f"{hand['median']:.2f} ({hand['least']:.2f})"]
+            for one in (plain, gradients):
+                row += [f"{one['median']:.2f} ({one['least']:.2f})", f"{one['median'] / hand['median']:.2f}"]
+            rows.append(row)
     table = _runner.markdown(head, rows)
     print(table)
     if options.write and not failed:
         date = datetime.date.today().isoformat()
-        text = f"{date}, {_runner.describe_machine(found)}; {options.repeats} rounds.\n\n{table}"
+        text = (
+            f"{date}, {_runner.describe_machine(found)}; µs/step, median (least) of {options.repeats} rounds, "
+            f"ratios of medians.\n\n{table}"
+        )
         _runner.write_between(options.write, "overhead table", text)
     return int(failed)
 

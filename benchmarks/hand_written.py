@@ -4,11 +4,13 @@
 - *merged*: one population with excitatory and inhibitory slices, and two projections. The least that the operators
   allow: half the calls, and half the elementwise operations on longer arrays.
 
-All four are compiled in one process and timed in turn, so that they meet the same machine.
+`Network` is run with boolean spikes, as the loops have them, and with spikes that pass gradients, which are floats and
+the default. All are compiled in one process and timed in turn, so that they meet the same machine.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import statistics
 from collections.abc import Callable
@@ -50,16 +52,24 @@ def decays():
     return jnp.exp(jnp.float32(-P["dt"] / P["tau_exc"])), jnp.exp(jnp.float32(-P["dt"] / P["tau_inh"]))
 
 
+def halves(n: int, n_exc: int, p: float) -> tuple[npt.connect.CSR, npt.connect.CSR]:
+    """Connections of the excitatory and of the inhibitory cells to all `n`, each with the others' rows empty."""
+    keys = jax.random.split(jax.random.key(0), 2)
+    wiring = npt.connect.FixedProb(p)
+    exc, inh = (wiring(rows, n, key=key) for rows, key in zip((n_exc, n - n_exc), keys, strict=True))
+    exc_ptr = np.concatenate([exc.indptr, np.full(n - n_exc, exc.indptr[-1])])
+    inh_ptr = np.concatenate([np.zeros(n_exc, np.int32), inh.indptr])
+    return (
+        npt.connect.CSR(exc.indices, exc_ptr, weight=P["w_exc"], in_size=n, out_size=n),
+        npt.connect.CSR(inh.indices, inh_ptr, weight=P["w_inh"], in_size=n, out_size=n),
+    )
+
+
 def merged(scale: float, steps: int) -> Callable[[], float]:
     """One population, two projections."""
-    n, n_exc, n_inh, p = sizes(scale)
-    keys = jax.random.split(jax.random.key(0), 3)
-    wiring = npt.connect.FixedProb(p)
-    weights = (
-        wiring(n_exc, n, key=keys[0], weight=P["w_exc"]),
-        wiring(n_inh, n, key=keys[1], weight=P["w_inh"]),
-    )
-    start = (*rest(n, keys[2]), jnp.int32(0))
+    n, n_exc, _, p = sizes(scale)
+    weights = halves(n, n_exc, p)
+    start = (*rest(n, jax.random.key(1)), jnp.int32(0))
 
     @eqx.filter_jit
     def run(weights, start):
@@ -68,8 +78,8 @@ def merged(scale: float, steps: int) -> Callable[[], float]:
 
         def step(state, _):
             v, left, g_exc, g_inh, spikes, count = state
-            g_exc = w_exc(spikes[:n_exc], g_exc * decay_exc)
-            g_inh = w_inh(spikes[n_exc:], g_inh * decay_inh)
+            g_exc = w_exc(spikes, g_exc * decay_exc)
+            g_inh = w_inh(spikes, g_inh * decay_inh)
             v, left, spikes = advance(v, left, g_exc, g_inh)
             return (v, left, g_exc, g_inh, spikes, count + jnp.sum(spikes, dtype=jnp.int32)), None
 
@@ -113,33 +123,34 @@ def projections(scale: float, steps: int) -> Callable[[], float]:
     return lambda: float(run(weights, start))
 
 
-def network_merged(scale: float, steps: int) -> Callable[[], float]:
+def network_merged(scale: float, steps: int, *, boolean: bool) -> Callable[[], float]:
     """`Network` and `simulate`, with one population and two projections as in `merged`."""
-    n, n_exc, n_inh, p = sizes(scale)
-    keys = jax.random.split(jax.random.key(0), 3)
-    wiring = npt.connect.FixedProb(p)
-    exc, inh = (wiring(rows, n, key=key) for rows, key in zip((n_exc, n_inh), keys[:2], strict=True))
-    # rows of the other half are empty
-    exc_ptr = np.concatenate([exc.indptr, np.full(n_inh, exc.indptr[-1])])
-    inh_ptr = np.concatenate([np.zeros(n_exc, np.int32), inh.indptr])
-    net = npt.Network(
-        {"N": npt.Population(ours_coba.cell(n), ours_coba.receptors())},
-        {
-            "exc": npt.Projection(
-                "N", "N.exc", npt.connect.CSR(exc.indices, exc_ptr, weight=P["w_exc"], in_size=n, out_size=n)
-            ),
-            "inh": npt.Projection(
-                "N", "N.inh", npt.connect.CSR(inh.indices, inh_ptr, weight=P["w_inh"], in_size=n, out_size=n)
-            ),
-        },
+    n, n_exc, _, p = sizes(scale)
+    exc, inh = halves(n, n_exc, p)
+    return timed(
+        npt.Network(
+            {"N": npt.Population(ours_coba.cell(n), ours_coba.receptors())},
+            {"exc": npt.Projection("N", "N.exc", exc), "inh": npt.Projection("N", "N.inh", inh)},
+        ),
+        steps,
+        boolean,
     )
-    state = net.init(dt=P["dt"], key=jax.random.key(1))
-    return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
 
 
-def network(scale: float, steps: int) -> Callable[[], float]:
+def network(scale: float, steps: int, *, boolean: bool) -> Callable[[], float]:
     """`Network` and `simulate`, with two populations and four projections as in `projections`."""
-    net = ours_coba.build(scale)
+    return timed(ours_coba.build(scale, seed=0), steps, boolean)
+
+
+def surrogates_of(net: npt.Network) -> list[npt.surrogate.AbstractSurrogate]:
+    """The spike gradients of all populations."""
+    return [p.cell.threshold.surrogate for p in net.populations.values()]
+
+
+def timed(net: npt.Network, steps: int, boolean: bool) -> Callable[[], float]:
+    """A run of `net` that counts spikes, which are booleans (as in the loops by hand) or pass gradients."""
+    if boolean:
+        net = eqx.tree_at(surrogates_of, net, [None] * len(net.populations))
     state = net.init(dt=P["dt"], key=jax.random.key(1))
     return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
 
@@ -151,10 +162,12 @@ def main() -> None:
     options = line.parse_args()
     steps = steps_of(options.duration)
     makers = {
-        "Network": network,
         "projections": projections,
-        "Network, merged": network_merged,
+        "projections, Network": functools.partial(network, boolean=True),
+        "projections, Network, gradients": functools.partial(network, boolean=False),
         "merged": merged,
+        "merged, Network": functools.partial(network_merged, boolean=True),
+        "merged, Network, gradients": functools.partial(network_merged, boolean=False),
     }
     forms = {name: make(options.scale, steps) for name, make in makers.items()}
     spikes = {name: run() for name, run in forms.items()}  # compiles
