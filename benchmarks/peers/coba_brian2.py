@@ -77,10 +77,13 @@ def measure_standalone(options, common) -> None:
         compile_s = clock.lap()
         b2.device.run(directory=directory, with_output=False, run_args=[])
         whole = clock.lap()
-        run_s = b2.device._last_run_time
+        run_s = first = b2.device._last_run_time
+        for _ in range(2):
+            b2.device.run(directory=directory, with_output=False, run_args=[])
+            run_s = min(run_s, b2.device._last_run_time)
         emit(
             **common,
-            build_s=build_s + whole - run_s,
+            build_s=build_s + whole - first,
             compile_s=compile_s,
             run_s=run_s,
             spikes=monitor.num_spikes,
