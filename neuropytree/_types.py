@@ -12,7 +12,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
-from ._errors import listing, no_key
+from ._errors import listing
 
 State = PyTree[Any]
 Output = PyTree[Any]
@@ -80,15 +80,6 @@ class Tick(eqx.Module):
     def fold(self, name: str) -> "Tick":
         """The same instant with the independent random stream of the child called `name`."""
         return self if self.key is None else Tick(self.t, self.dt, self.index, fold_key(self.key, name))
-
-    def require_key(self, who: str, use: str) -> Key[Array, ""]:
-        """The key, or an error that says who needed it for what.
-
-        **Raises:** `ValueError` if the run has no key.
-        """
-        if self.key is None:
-            raise no_key(who, use)
-        return self.key
 
 
 class Drive(eqx.Module):

@@ -39,7 +39,7 @@ def arrivals(net, dt, at):
 
 @pytest.mark.parametrize("extra", [(), (None, 3.0)])
 @pytest.mark.parametrize("dt", [0.1, 0.05, 0.25])
-@pytest.mark.parametrize("delay", [None, 0.0, 0.1, 0.2, 1.5, 20.0])
+@pytest.mark.parametrize("delay", [None, 0.0, 0.1, 0.17, 0.2, 0.3, 1.5, 20.0])
 def test_a_spike_arrives_after_its_delay(delay, dt, extra):
     emitted, arrived = arrivals(relay(delay, extra=extra), dt, at=7)
     assert emitted == 7
@@ -147,6 +147,17 @@ def test_adding_parts_never_shifts_a_sibling():
     ]
     for name in ("E", "I"):
         assert_same_bits(runs[0].state.populations[name], runs[1].state.populations[name])
+
+
+def test_populations_draw_their_own_noise_and_initial_values():
+    cell = npt.neurons.LIF(50, v_th=1e3, sigma=0.5, v_init=npt.init.Normal())
+    net = npt.Network({"A": npt.Population(cell), "B": npt.Population(cell)})
+    start = net.init(dt=0.1, key=jax.random.key(0))
+    a, b = (start.populations[name].cell.v for name in "AB")
+    assert len(np.intersect1d(a, b)) == 0
+    same = eqx.tree_at(lambda s: s.populations["B"].cell.membrane.v, start, a)
+    sol = npt.simulate(net, same, dt=0.1, duration=0.1, record=["A.v", "B.v"], key=jax.random.key(1))
+    assert len(np.intersect1d(sol.out["A.v"], sol.out["B.v"])) == 0
 
 
 def test_a_connectivity_of_ones_own():
