@@ -1,6 +1,9 @@
 """What the kernels of every family share: how an operand is described, and how events are looked for."""
 
-# No `from __future__ import annotations`: Taichi reads annotations as objects.
+# Taichi reads annotations as objects, which are no types.
+# pyright: reportGeneralTypeIssues=false
+
+# No `from __future__ import annotations` either.
 
 from typing import Any, NamedTuple
 
@@ -8,9 +11,9 @@ import taichi as ti
 
 REAL = {"f32": ti.f32, "f64": ti.f64}
 BLOCK = 32  # elements tested at once; where there may be an event among them, eight at a time
-ANY: Any = ti.template()
-INDEX: Any = ti.types.ndarray(dtype=ti.i32, ndim=1)
-WORDS: Any = ti.types.ndarray(dtype=ti.u64, ndim=1)
+ANY = ti.template()
+INDEX = ti.types.ndarray(dtype=ti.i32, ndim=1)
+WORDS = ti.types.ndarray(dtype=ti.u64, ndim=1)
 
 
 class Operand(NamedTuple):
