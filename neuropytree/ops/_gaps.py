@@ -41,7 +41,7 @@ def gaps(p: float) -> Gaps:
 
 
 def _truncated(log_q: float, n: int, *, rest: bool) -> np.ndarray:
-    """Probabilities of 0 to `n - 1` under a geometric law, and of the `rest`; without it they are made to add up to 1."""
+    """Probabilities of 0 to `n - 1` under a geometric law, and of the `rest`; without it scaled to add up to 1."""
     if log_q == -math.inf:
         return np.eye(1, n + rest)[0]
     survive = np.exp(log_q * np.arange(n + 1))

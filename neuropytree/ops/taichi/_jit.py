@@ -153,7 +153,7 @@ def _matvec(law: str, real, size: int):
 @ti.func
 def _boundary(place: ANY, bits, block, blocks, columns):
     """The first column of the `block`-th of the blocks that this matrix touches."""
-    start = ((((place[2] >> bits) + ti.min(block, blocks - 1)) << bits)) - place[2]
+    start = (((place[2] >> bits) + ti.min(block, blocks - 1)) << bits) - place[2]
     return ti.select(block >= blocks, columns, ti.max(start, 0))
 
 
@@ -254,9 +254,7 @@ def _outer(law: str, real, size: int):
     real_array = array(real)
 
     @ti.kernel
-    def kernel(
-        out: real_array, p: real_array, q_words: WORDS, q: real_array, place: INDEX, table: INDEX
-    ):
+    def kernel(out: real_array, p: real_array, q_words: WORDS, q: real_array, place: INDEX, table: INDEX):
         ti.loop_config(serialize=True)
         for _ in range(1):
             width = place[4]
@@ -282,9 +280,7 @@ def _kernels() -> dict[str, Kernel]:
             kernels[f"npt_jit_mv_{name}_{law}_{kind}"] = Kernel(
                 _matvec(law, real, bytes_), (values, values, operand, *where), parts=2
             )
-        kernels[f"npt_jit_mm_{name}_{law}"] = Kernel(
-            _matmat(law, real), (values, values, values, *where), parts=2
-        )
+        kernels[f"npt_jit_mm_{name}_{law}"] = Kernel(_matmat(law, real), (values, values, values, *where), parts=2)
         kernels[f"npt_jit_tmv_{name}_{law}"] = Kernel(
             _transposed(law, real, size), (values, values, whole, *where), parts=4
         )
