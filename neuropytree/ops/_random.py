@@ -154,9 +154,7 @@ def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
     """
     if not counters:
         raise ValueError("counter_bits got a seed and no counters; expected at least one")
-    key, first, *rest = (
-        word(x, name) for x, name in zip((seed, *counters), ("seed", *["counter"] * len(counters)), strict=True)
-    )
+    key, first, *rest = word(seed, "seed"), *(word(x, "counter") for x in counters)
     second = rest.pop(0) if rest else _u32(0)
     shape = jnp.broadcast_shapes(key.shape, first.shape, second.shape, *(x.shape for x in rest))
     key, first, second, *rest = (jnp.broadcast_to(x, shape) for x in (key, first, second, *rest))

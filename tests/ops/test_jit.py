@@ -231,7 +231,7 @@ def test_derivatives_and_batches(operation, law, impl):
 
         def total(f, axes=axes):
             inner = jax.vmap(jax.vmap(f, axes), (None, 0))
-            return lambda a, b: jnp.sum(jnp.sin(inner(a, b)))
+            return lambda *xs: jnp.sum(jnp.sin(inner(*xs)))
 
         nested = [args[0], jnp.stack([args[1], 2 * args[1]])]
         close(*(jax.jit(jax.grad(total(f), (0, 1)))(*nested) for f in (ours, dense)))

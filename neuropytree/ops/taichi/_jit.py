@@ -5,8 +5,8 @@ one, whether row and column of equal number are never connected, and into how ma
 for products with matrices). `table` is that of `neuropytree.ops._gaps`.
 
 Blocks of columns have streams of their own, and in a block the draws follow each other: draw `d` uses word `d % 2` of
-counter `d // 2` where a gap takes one word, and counter `d` where it takes two. The number behind a weight comes from the
-same counter with the highest bit set.
+counter `d // 2` where a gap takes one word, and counter `d` where it takes two. The number behind a weight comes from
+the same counter with the highest bit set.
 """
 
 # No `from __future__ import annotations`: Taichi reads annotations as objects.
