@@ -17,7 +17,7 @@ import taichi as ti
 
 from ._common import (
     ANY,
-    BLOCK,
+    GROUP,
     INDEX,
     INDICES,
     REAL,
@@ -27,7 +27,7 @@ from ._common import (
     any_event,
     array,
     kinds,
-    maybe,
+    next_group,
     share,
     silent,
 )
@@ -113,7 +113,7 @@ def _weigher(law: str):
 
 
 def _matvec(law: str, real, size: int):
-    """`out[j] += w_ij * x[i]`. Items are blocks of rows; parts, blocks of columns."""
+    """`out[j] += w_ij * x[i]`. Items are groups of rows; parts, blocks of columns."""
     weight = _weigher(law)
 
     @ti.func
@@ -134,18 +134,18 @@ def _matvec(law: str, real, size: int):
             blocks = ((place[2] + columns - 1) >> bits) - (place[2] >> bits) + 1
             low = _boundary(place, bits, share(blocks, span[2], span[3]), blocks, columns)
             high = _boundary(place, bits, share(blocks, span[2] + 1, span[3]), blocks, columns)
-            block, end = span[0], (n + BLOCK - 1) // BLOCK
-            if high <= low:
-                block = end
+            end = (n + GROUP - 1) // GROUP
+            group = end
+            if low < high:
+                group = next_group(words, size, span[0], end)
             done = 0
-            while block < end and (done < span[1] or span[3] > 1):
-                if maybe(words, size, BLOCK, block):
-                    for i in range(BLOCK * block, ti.min(BLOCK * (block + 1), n)):
-                        event = x[i]
-                        if not silent(event):
-                            done += row(out, theta, x, place, table, i, event, low, high)
-                block += 1
-            span[4] = ti.select(block < end, block, -1)
+            while group < end and (done < span[1] or span[3] > 1):
+                for i in range(GROUP * group, ti.min(GROUP * (group + 1), n)):
+                    event = x[i]
+                    if not silent(event):
+                        done += row(out, theta, x, place, table, i, event, low, high)
+                group = next_group(words, size, group + 1, end)
+            span[4] = ti.select(group < end, group, -1)
 
     return kernel
 
