@@ -104,7 +104,7 @@ class BraineventParallel(Brainevent):
 
 
 class BraineventFcn(Brainevent):
-    """Its format for rows of equal length, which is quicker. Its transposed product is by columns, of its own accord."""
+    """Its format for rows of equal length, which is quicker; it stores columns too of its own accord."""
 
     def make(self, cell: Cell, matrix: Matrix):
         shape = (cell.n, matrix.degree)

@@ -120,8 +120,8 @@ def cells(
 ) -> list[Cell]:
     """The cells of a run, those of a size together.
 
-    The standard sizes have the operations that `CSR_SIZES`, `JIT_SIZES` and `EMPTY_SIZES` give them; others have all. The empty
-    call doesn't depend on activity, and there is an in-place gradient (`outer`) of per-edge weights only.
+    The standard sizes have the operations that `CSR_SIZES`, `JIT_SIZES` and `EMPTY_SIZES` give them; others have all.
+    The empty call doesn't depend on activity, and there is an in-place gradient (`outer`) of per-edge weights only.
     """
     result = []
     for size in map(normalise, sizes):

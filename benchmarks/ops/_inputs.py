@@ -70,6 +70,7 @@ def kept(path: Path, make) -> np.ndarray:
     if path.exists():
         return np.load(path)
     value = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: a process that is stopped meanwhile must not leave half of it.
     partial = path.with_name(f"{os.getpid()}-{path.name}")
     np.save(partial, value)

@@ -213,11 +213,11 @@ def not_timed(results: Results) -> list[str]:
                 for kind in ("wrong", "failed", "skipped"):
                     if kind in one and not one[kind].endswith(NORMAL):
                         reasons[name, f"{kind}: {one[kind]}"].append(Cell.from_key(key))
-    return [
-        f"{CONTENDERS[name].title}, {len(cells)} cells ({', '.join(dict.fromkeys(f'{c.operation} {c.size}' for c in cells))}): "
-        f"{why}"
-        for (name, why), cells in reasons.items()
-    ]
+    lines = []
+    for (name, why), cells in reasons.items():
+        where = ", ".join(dict.fromkeys(f"{cell.operation} {cell.size}" for cell in cells))
+        lines.append(f"{CONTENDERS[name].title}, {len(cells)} cells ({where}): {why}")
+    return lines
 
 
 #: Ends of reasons that say nothing about a run: the contender is not meant for the cell.

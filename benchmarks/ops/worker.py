@@ -1,7 +1,7 @@
 """Runs one contender over a list of cells: a process of its own, in the contender's environment.
 
-`python -m benchmarks.ops.worker CONTENDER --cells FILE --cache FOLDER` prints a line of JSON with versions, then one for
-each cell: `{"cell": key, "best": µs, "median": µs, ...}`, or why there is no time.
+`python -m benchmarks.ops.worker CONTENDER --cells FILE --cache FOLDER` prints a line of JSON with versions, then two
+for each cell: `{"begun": key}`, and `{"cell": key, "best": µs, "median": µs, ...}` or why there is no time.
 """
 
 from __future__ import annotations
