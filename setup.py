@@ -7,6 +7,7 @@ clang++: `CXX=/nonexistent pip install .` installs the reference only. `NEUROPYT
 processor of this machine instead of any x86-64.
 """
 
+import concurrent.futures
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -27,6 +28,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = pathlib.Path(__file__).resolve().parent
 OPS = pathlib.Path("neuropytree", "ops")
+MODULES = ("_csr",)  # of neuropytree/ops/taichi, with kernels to be compiled
 LIBRARY, RECORD = "libneuropytree.so", "_build.json"
 DTYPES = {"f32": "XLA_FFI_DataType_F32", "f64": "XLA_FFI_DataType_F64"}
 DTYPES |= {"s32": "XLA_FFI_DataType_S32", "pred": "XLA_FFI_DataType_PRED"}
@@ -75,8 +77,9 @@ def find_headers() -> tuple[pathlib.Path, str]:
     )
 
 
-def run(command: list[str], part: str, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | (env or {}))
+def run(command: list[str], part: str) -> str:
+    quiet = {"ENABLE_TAICHI_HEADER_PRINT": "0", "TI_SKIP_VERSION_CHECK": "ON"}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | quiet)
     if done.returncode != 0:
         sys.stderr.write(done.stdout + done.stderr)
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
@@ -95,19 +98,31 @@ def build(folder: pathlib.Path) -> dict:
     find_tool("llvmlite", "0.44.")
     headers, api = find_headers()
 
-    quiet = {"ENABLE_TAICHI_HEADER_PRINT": "0", "TI_SKIP_VERSION_CHECK": "ON"}
-    taichi = ROOT / OPS / "taichi"
-    run([sys.executable, "-P", str(taichi / "_compile.py"), str(taichi / "_csr.py"), str(folder)], "Taichi", quiet)
-    made = json.loads((folder / "kernels.json").read_text())
+    compile_module = [sys.executable, "-P", str(ROOT / OPS / "taichi" / "_compile.py"), str(folder)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda module: run([*compile_module, module], "Taichi"), MODULES))
+    made = [json.loads((folder / f"{module}.json").read_text()) for module in MODULES]
+    kernels = {name: entry for module in made for name, entry in module["kernels"].items()}
 
     entries = []
-    for name, operands in made["kernels"].items():
-        fields = [f"{{{DTYPES[dtype]}, {rank}, {str(words).lower()}}}" for dtype, rank, words in operands]
-        entries.append(f"  K({', '.join([name, *fields])})")
+    for name, entry in kernels.items():
+        fields = [f"{{{DTYPES[dtype]}, {rank}, {str(words).lower()}}}" for dtype, rank, words in entry["operands"]]
+        numbers = [str(entry[field]) for field in ("in_place", "outputs", "parts")]
+        entries.append(f"  K({', '.join([name, *numbers, *fields])})")
     (folder / "kernels.h").write_text("#define NPT_KERNELS(K) \\\n" + " \\\n".join(entries) + "\n")
     library = folder / LIBRARY
-    flags = ["-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-s"]
-    objects = [str(folder / f"{name}.o") for name in made["kernels"]]
+    flags = [
+        "-std=c++17",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        "-pthread",
+        "-fvisibility=hidden",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-s",
+    ]
+    objects = [str(folder / f"{name}.o") for name in kernels]
     includes = [f"-I{folder}", f"-I{headers}"]
     run([*compiler, *flags, *includes, str(ROOT / OPS / "bridge.cc"), *objects, "-o", str(library)], "the C++ compiler")
 
@@ -117,12 +132,12 @@ def build(folder: pathlib.Path) -> dict:
         "missing": "",
         "library": LIBRARY,
         "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
-        "kernels": ["npt_fence", *made["kernels"]],
+        "kernels": ["npt_fence", *kernels],
         "build": {
-            "taichi": made["taichi"],
-            "llvmlite": made["llvmlite"],
+            "taichi": made[0]["taichi"],
+            "llvmlite": made[0]["llvmlite"],
             "compiler": run([*compiler, "--version"], "the C++ compiler").splitlines()[0],
-            "cpu": made["cpu"],
+            "cpu": made[0]["cpu"],
             "jaxlib": importlib.metadata.version("jaxlib"),
             "ffi": api,
         },

@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer
-from ..ops._csr import Impl
+from ..ops._common import Impl
 
 Weight = ArrayLike | AbstractInitializer
 

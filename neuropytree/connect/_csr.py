@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops._csr import Impl, csr_matvec, csr_outer, csr_transposed_matvec
+from ..ops._common import Impl
+from ..ops._csr import csr_matvec, csr_outer, csr_transposed_matvec
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
 
 

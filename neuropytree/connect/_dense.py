@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
-from ..ops._csr import Impl
+from ..ops._common import Impl
 from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes, edge_weights
 
 

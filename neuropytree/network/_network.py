@@ -12,7 +12,7 @@ from .._types import AbstractDynamics, Tick, fold_key
 from ..connect import AbstractConnectivity
 from ..delay import RingBuffer, delay_steps
 from ..ops import fence
-from ..ops._csr import Impl, implementation
+from ..ops._common import Impl, implementation
 from ._population import Population, PopulationState, check_name
 from ._projection import Projection
 from ._summary import summarise

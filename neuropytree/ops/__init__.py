@@ -1,7 +1,7 @@
 """Sparse, event-driven operators with every JAX transformation."""
 
+from ._common import implementation as implementation
 from ._csr import csr_matvec as csr_matvec
 from ._csr import csr_outer as csr_outer
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
-from ._csr import implementation as implementation
 from ._ffi import fence as fence

@@ -4,21 +4,27 @@ Rows are presynaptic. `indices` may be longer than `indptr[-1]`: what lies beyon
 The three operators are closed under differentiation: the derivative of any is made of the three.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from . import _bridge
-from ._ffi import Shape, kernels, make_operator
+from ._common import (
+    KERNEL_DTYPES,
+    Events,
+    Impl,
+    as_events,
+    check_impl,
+    check_indices,
+    check_shape,
+    kind,
+    times,
+    zeros,
+)
+from ._ffi import Shape, make_operator
 
-Impl = Literal["auto", "taichi", "reference"]
 Indices = Int[Array, " room"]
 Indptr = Int[Array, " rows+1"]
-Events = Float[Array, "..."] | Bool[Array, "..."]
-_KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
 
 
 def _rows(indices: Indices, indptr: Indptr) -> tuple[Array, Array]:
@@ -26,11 +32,6 @@ def _rows(indices: Indices, indptr: Indptr) -> tuple[Array, Array]:
     room = indices.shape[0]
     rows = jnp.repeat(jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room)
     return rows, jnp.arange(room, dtype=indptr.dtype) < indptr[-1]
-
-
-def _times(w: Array, x: Array) -> Array:
-    """`w * x`, and 0 where `x` is, whatever `w`."""
-    return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))
 
 
 def _scatter(acc: Array, values: Array, where: Array, *, sorted: bool) -> Array:
@@ -46,7 +47,7 @@ def _matvec_reference(acc: Array, w: Array, x: Array, indices: Array, indptr: Ar
     if indices.shape[0] == 0 or indptr.shape[0] == 1:
         return acc
     rows, valid = _rows(indices, indptr)
-    values = _times(w, x[..., rows])
+    values = times(w, x[..., rows])
     return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), indices, sorted=False)
 
 
@@ -55,7 +56,7 @@ def _transposed_reference(acc: Array, w: Array, y: Array, indices: Array, indptr
     if indices.shape[0] == 0 or indptr.shape[0] == 1 or y.shape[-1] == 0:
         return acc
     rows, valid = _rows(indices, indptr)
-    values = _times(w, y[..., indices])
+    values = times(w, y[..., indices])
     return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), rows, sorted=True)
 
 
@@ -70,14 +71,10 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
     return _scatter(acc, values, jnp.arange(indices.shape[0], dtype=indices.dtype), sorted=True)
 
 
-def _kind(x: Any) -> str:
-    return "bool" if x.dtype == bool else "float"
-
-
 def _mv_kernel(operation: str, w: Any, x: Any) -> str | None:
-    dtype = _KERNEL_DTYPES.get(w.dtype.name)
+    dtype = KERNEL_DTYPES.get(w.dtype.name)
     # a single edge makes the two forms of weight the same
-    return dtype and f"npt_csr_{operation}_{dtype}_{'homo' if w.shape[-1] == 1 else 'edge'}_{_kind(x)}"
+    return dtype and f"npt_csr_{operation}_{dtype}_{'homo' if w.shape[-1] == 1 else 'edge'}_{kind(x)}"
 
 
 def _matvec_kernel(acc: Any, w: Any, x: Any) -> str | None:
@@ -91,12 +88,8 @@ def _transposed_kernel(acc: Any, w: Any, y: Any) -> str | None:
 
 
 def _outer_kernel(acc: Any, p: Any, q: Any) -> str | None:
-    dtype = _KERNEL_DTYPES.get(acc.dtype.name)
-    return dtype and f"npt_csr_outer_{dtype}_{_kind(p)}_{_kind(q)}"
-
-
-def _zeros(aval: Any) -> Array:
-    return jnp.zeros(aval.shape, aval.dtype)
+    dtype = KERNEL_DTYPES.get(acc.dtype.name)
+    return dtype and f"npt_csr_outer_{dtype}_{kind(p)}_{kind(q)}"
 
 
 def _shared_weight(
@@ -117,29 +110,29 @@ def _shared_weight(
 def _matvec_transpose_weight(ct: Any, x: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
     if aval.shape[-1] == 1:
         return _shared_weight(matvec_p, ct, x, indices, indptr, aval, **params)
-    return outer_p.bind(_zeros(aval), x, ct, indices, indptr, **params)
+    return outer_p.bind(zeros(aval), x, ct, indices, indptr, **params)
 
 
 def _matvec_transpose_events(ct: Any, w: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
-    return transposed_p.bind(_zeros(aval), w, ct, indices, indptr, **params)
+    return transposed_p.bind(zeros(aval), w, ct, indices, indptr, **params)
 
 
 def _transposed_transpose_weight(ct: Any, y: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
     if aval.shape[-1] == 1:
         return _shared_weight(transposed_p, ct, y, indices, indptr, aval, **params)
-    return outer_p.bind(_zeros(aval), ct, y, indices, indptr, **params)
+    return outer_p.bind(zeros(aval), ct, y, indices, indptr, **params)
 
 
 def _transposed_transpose_events(ct: Any, w: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
-    return matvec_p.bind(_zeros(aval), w, ct, indices, indptr, **params)
+    return matvec_p.bind(zeros(aval), w, ct, indices, indptr, **params)
 
 
 def _outer_transpose_pre(ct: Any, q: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
-    return transposed_p.bind(_zeros(aval), ct, q, indices, indptr, **params)
+    return transposed_p.bind(zeros(aval), ct, q, indices, indptr, **params)
 
 
 def _outer_transpose_post(ct: Any, p: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
-    return matvec_p.bind(_zeros(aval), ct, p, indices, indptr, **params)
+    return matvec_p.bind(zeros(aval), ct, p, indices, indptr, **params)
 
 
 matvec_p = make_operator(
@@ -163,25 +156,6 @@ outer_p = make_operator(
     transpose_a=_outer_transpose_pre,
     transpose_b=_outer_transpose_post,
 )
-
-
-def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
-    """Which implementation a call with this `impl` runs on the default backend: `"taichi"` or `"reference"`.
-
-    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't be
-    had here.
-    """
-    _check_impl(impl)
-    why = _bridge.load().reason
-    if jax.default_backend() != "cpu":
-        why = f"kernels run on the CPU, and the default backend is '{jax.default_backend()}'"
-    elif np.dtype(dtype).name not in _KERNEL_DTYPES:
-        why = f"there are no kernels for {np.dtype(dtype).name}"
-    elif not why and not kernels():
-        why = "the bridge has no kernels"
-    if impl == "taichi" and why:
-        raise ValueError(f"impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
-    return "reference" if impl == "reference" or why else "taichi"
 
 
 def csr_matvec(
@@ -252,18 +226,18 @@ def csr_outer(
     Arguments, errors and transformations as for `csr_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`,
     `acc` and the result of the shape of `indices`.
     """
-    _check_impl(impl)
-    pre, post = _events("pre", pre, acc.dtype), _events("post", post, acc.dtype)
-    _check_shape("pre", pre, (indptr.shape[0] - 1,))
-    _check_shape("acc", acc, indices.shape)
-    _check_indices(indices, indptr)
+    check_impl(impl)
+    pre, post = as_events("pre", pre, acc.dtype), as_events("post", post, acc.dtype)
+    check_shape("pre", pre, (indptr.shape[0] - 1,))
+    check_shape("acc", acc, indices.shape)
+    check_indices(indices, indptr)
     return outer_p.bind(acc, pre, post, indices, indptr, batch=(), impl=impl)
 
 
 def _bind(
     operator: Any, weight: Any, x: Any, indices: Any, indptr: Any, acc: Any, name: str, size: int | None, impl: Any
 ) -> Array:
-    _check_impl(impl)
+    check_impl(impl)
     weight = jnp.asarray(weight)
     if not jnp.issubdtype(acc.dtype, jnp.floating):
         raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
@@ -274,35 +248,9 @@ def _bind(
         raise ValueError(
             f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
         )
-    x = _events(name, x, acc.dtype)
-    _check_shape(name, x, None if size is None else (size,))
+    x = as_events(name, x, acc.dtype)
+    check_shape(name, x, None if size is None else (size,))
     if operator is transposed_p:
-        _check_shape("acc", acc, (indptr.shape[0] - 1,))
-    _check_indices(indices, indptr)
+        check_shape("acc", acc, (indptr.shape[0] - 1,))
+    check_indices(indices, indptr)
     return operator.bind(acc, weight.reshape(-1), x, indices, indptr, batch=(), impl=impl)
-
-
-def _events(name: str, x: Any, dtype: Any) -> Array:
-    x = jnp.asarray(x)
-    if x.dtype == bool or x.dtype == dtype:
-        return x
-    if x.weak_type or jnp.issubdtype(x.dtype, jnp.integer):
-        return x.astype(dtype)
-    raise TypeError(f"{name} is {x.dtype.name}; with acc of {np.dtype(dtype).name} it must be that or bool")
-
-
-def _check_impl(impl: Any) -> None:
-    if impl not in ("auto", "taichi", "reference"):
-        raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
-
-
-def _check_shape(name: str, x: Array, shape: Shape | None) -> None:
-    if x.ndim != 1 or (shape is not None and x.shape != shape):
-        expected = "one dimension" if shape is None else f"shape {shape}"
-        raise ValueError(f"{name} has shape {x.shape}; expected {expected} (jax.vmap adds batch dimensions)")
-
-
-def _check_indices(indices: Array, indptr: Array) -> None:
-    for name, x in (("indices", indices), ("indptr", indptr)):
-        if x.dtype != jnp.int32 or x.ndim != 1:
-            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")

@@ -45,16 +45,21 @@ def make_operator(
     kernel: Callable[..., str | None] | None = None,
     transpose_a: Callable[..., Array] | None = None,
     transpose_b: Callable[..., Array] | None = None,
+    indices: int = 2,
 ) -> Primitive:
-    """A primitive `(acc, a, b, *indices; batch, impl, **static) -> acc + f(a, b)` with every rule.
+    """A primitive `(acc, a, b, *indices, *hints; batch, impl, **static) -> acc + f(a, b)` with every rule.
 
     **Arguments:**
 
     - `reference`: `(acc, a, b, *indices, batch, **static)` in plain JAX: the oracle, and the lowering wherever there is
       no kernel.
     - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
-      `None`.
-    - `transpose_a`, `transpose_b`: `(ct, other, *indices, aval, batch, impl, **static)` to the cotangent of `a`, `b`.
+      `None`; with `hints=True` too where there are any. A kernel `name_batched` takes a whole batch; where there is
+      none, the kernel is called for one item after the other.
+    - `transpose_a`, `transpose_b`: `(ct, other, *indices, *hints, aval, batch, impl, **static)` to the cotangent of
+      `a`, `b`.
+    - `indices`: how many index arrays there are. What follows them are hints: more arrays for the kernel, which make
+      no difference to the result.
 
     **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's
     gradient.
@@ -76,9 +81,11 @@ def make_operator(
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
     operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype))
 
-    def plain(acc: Array, a: Array, b: Array, *indices: Array, batch: Shape, impl: str, **static: Any) -> Array:
+    count = 3 + indices
+
+    def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
-        return reference(acc, a, b, *indices, batch=batch, **static)
+        return reference(*operands[:count], batch=batch, **static)
 
     def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
         if impl == "taichi":
@@ -87,7 +94,8 @@ def make_operator(
 
     def lower_cpu(ctx: Any, *operands: Any, impl: str, batch: Shape, **static: Any) -> Any:
         acc, a, b, *_ = ctx.avals_in
-        target = None if impl == "reference" else kernel(acc, a, b, **static)
+        hints = {"hints": True} if len(operands) > count else {}
+        target = None if impl == "reference" else kernel(acc, a, b, **hints, **static)
         if target is None or target not in kernels():
             if impl == "taichi":
                 why = _bridge.load().reason or f"there is no kernel for {a.dtype.name} with {b.dtype.name}"
@@ -121,9 +129,10 @@ def make_operator(
     def batcher(operands: Any, dims: Any, **params: Any) -> tuple[Array, int]:
         sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
         (size,) = sizes
+        if any(d is not None for d in dims[count:]):
+            operands, dims = operands[:count], dims[:count]
         if any(d is not None for d in dims[3:]):  # another connectivity in each: no kernel has that
-            axes = tuple(None if d is None else d for d in dims)
-            return jax.vmap(functools.partial(plain, **params), in_axes=axes)(*operands), 0
+            return jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands), 0
         moved = [
             jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands[:3], dims[:3], strict=True)
@@ -172,6 +181,93 @@ def _make_fence() -> Primitive:
 _fence = _make_fence()
 
 
+def make_function(
+    name: str,
+    *,
+    reference: Callable[..., tuple[Array, ...]],
+    kernel: Callable[..., str | None],
+    in_place: int = 0,
+) -> Primitive:
+    """A primitive `(*operands; impl, **static) -> results` that one native kernel computes.
+
+    Its derivatives, its batched form and its lowering where there is no kernel are those of the reference.
+
+    **Arguments:**
+
+    - `reference`: `(*operands, **static)` to a tuple of arrays in plain JAX.
+    - `kernel`: `(*operands, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
+      `None`. It gets every operand as a vector.
+    - `in_place`: how many results are the first operands, updated.
+    """
+    function = Primitive(name)
+    function.multiple_results = True
+
+    def bind(*operands: Any, **params: Any) -> list[Array]:
+        return function.bind(*operands, **params)
+
+    @functools.cache
+    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., list[Array]]:
+        return jax.jit(functools.partial(bind, **dict(items)))
+
+    def plain(*operands: Array, impl: str, **static: Any) -> list[Array]:
+        del impl
+        return list(reference(*operands, **static))
+
+    def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
+        out = jax.eval_shape(functools.partial(plain, **params), *avals)
+        return [ShapedArray(x.shape, x.dtype) for x in out]
+
+    def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
+        if impl == "taichi":
+            raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
+        return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=True)(ctx, *operands)
+
+    def call(target: str, avals: Any, *operands: Array) -> list[Array]:
+        out = [jax.ShapeDtypeStruct((x.size,), x.dtype) for x in avals]
+        results = jax.ffi.ffi_call(target, out, input_output_aliases={i: i for i in range(in_place)})(
+            *(x.reshape(-1) for x in operands)
+        )
+        return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
+
+    def lower_cpu(ctx: Any, *operands: Any, impl: str, **static: Any) -> Any:
+        target = None if impl == "reference" else kernel(*ctx.avals_in, **static)
+        if target is None or target not in kernels():
+            if impl == "taichi":
+                why = _bridge.load().reason or f"there is no kernel for {[x.dtype.name for x in ctx.avals_in]}"
+                raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
+            lowered = functools.partial(plain, impl=impl, **static)
+        else:
+            lowered = functools.partial(call, target, ctx.avals_out)
+        return mlir.lower_fun(lowered, multiple_results=True)(ctx, *operands)
+
+    def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[list[Array], list[Any]]:
+        moved = [i for i, d in enumerate(tangents) if type(d) is not ad.Zero]
+
+        def of_moved(*values: Array) -> list[Array]:
+            operands = list(primals)
+            for i, value in zip(moved, values, strict=True):
+                operands[i] = value
+            return plain(*operands, **params)
+
+        _, moves = jax.jvp(of_moved, [primals[i] for i in moved], [tangents[i] for i in moved])
+        out = bind(*primals, **params)
+        return out, [
+            move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
+            for x, move in zip(out, moves, strict=True)
+        ]
+
+    function.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    function.def_abstract_eval(abstract)
+    mlir.register_lowering(function, lower_elsewhere)
+    mlir.register_lowering(function, lower_cpu, platform="cpu")
+    ad.primitive_jvps[function] = jvp
+    batching.primitive_batchers[function] = lambda operands, dims, **params: (
+        (out := jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands)),
+        [0] * len(out),
+    )
+    return function
+
+
 def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
     """Calls a native kernel that accumulates into `acc` in place, once for each element of the batch."""
     full = math.prod(batch)
@@ -190,7 +286,14 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
             x, plan = jnp.broadcast_to(x, (*batch, x.shape[-1])), (1, full)
         flat.append(x.reshape(plan[1], x.shape[-1]))
         maps.extend(plan)
-    return _ffi(target + "_batched", *flat, *indices, jnp.asarray(np.array(maps, np.int32))).reshape(acc.shape)
+    if target + "_batched" in kernels():
+        return _ffi(target + "_batched", *flat, *indices, jnp.asarray(np.array(maps, np.int32))).reshape(acc.shape)
+
+    def item(n: Array, out: Array) -> Array:
+        o, *rows = (n // d % m for d, m in zip(maps[1::2], maps[2::2], strict=True))
+        return out.at[o].set(_ffi(target, out[o], *(x[row] for x, row in zip(flat[1:], rows, strict=True)), *indices))
+
+    return jax.lax.fori_loop(0, full, item, flat[0]).reshape(acc.shape)
 
 
 def _plan(shape: Shape, batch: Shape) -> tuple[int, int] | None:

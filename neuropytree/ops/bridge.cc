@@ -1,21 +1,32 @@
 // XLA FFI handlers that call kernels as plain functions: each packs the addresses of its operands and jumps.
 //
-// An FFI call has as first operand the array to add to, and one result, which XLA usually keeps in the same memory
-// (`input_output_aliases={0: 0}`; if it does not, the operand is copied first). A kernel gets the result and then the
-// other operands in the order of the call: for each array its dimensions as int32, then its address, each naturally
-// aligned. An operand with `words` comes twice, first as the 64-bit words that its memory holds. Elements beyond the
-// last whole word are in the second view only.
+// A kernel updates its first `in_place` operands: they are also the first results, which XLA usually keeps in the same
+// memory (`input_output_aliases`; where it does not, the operand is copied first). Further results, `outputs`, are
+// memory to be written. The kernel gets, in the order of the call, its operands (the result where one is updated), then
+// the outputs: for each array its dimensions as int32, then its address, each naturally aligned. An operand with
+// `words` comes twice, first as the 64-bit words that its memory holds. Elements beyond the last whole word are in the
+// second view only.
 //
-// No state, no allocation, no locks: a handler may run in any number of threads at once. Only the C header of the FFI
-// is used, and of that only what has been in it from the start; so one library serves every jaxlib.
+// A kernel with a `span` gets last five int32, {begin, budget, part, parts, stop}. Called with one part it does its
+// work from `begin` on, and if that turns out to be more than `budget` it leaves off at an item boundary and puts the
+// position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool; parts write to disjoint
+// memory, in the order of a single thread, so the result does not depend on their number.
+//
+// No state and no locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and
+// of that only what has been in it from the start, or is asked for; so one library serves every jaxlib.
 //
 // kernels.h, written when the package is built, lists the kernels:
-//   #define NPT_KERNELS(K) K(name, {XLA_FFI_DataType_F32, rank, words}, ...) ...
+//   #define NPT_KERNELS(K) K(name, in_place, outputs, parts, {XLA_FFI_DataType_F32, rank, words}, ...) ...
+// with the outputs last among the operands, and `parts` the parts per thread, 0 for a kernel without a span.
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <new>
+#include <thread>
 
 #include "kernels.h"
 #include "xla/ffi/api/c_api.h"
@@ -35,7 +46,23 @@ struct Operand {
   bool words;
 };
 
+struct Kernel {
+  const char* name;
+  void (*function)(Context*);
+  const Operand* operands;  // and then the outputs
+  int count;                // of both
+  int in_place;
+  int outputs;
+  int parts;  // for each thread; 0 without a span
+};
+
+struct Span {
+  int32_t begin, budget, part, parts, stop;
+};
+
 constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32, and rounded up to whole blocks
+constexpr size_t kPacked = 1024;              // bytes that the packed arguments of a kernel may take
+constexpr int32_t kBudget = 16384;            // items of work (edges, elements) below which threads don't pay
 
 constexpr size_t ItemSize(XLA_FFI_DataType dtype) {
   switch (dtype) {
@@ -52,14 +79,14 @@ constexpr size_t PackedSize(int rank) { return (4 * rank + 7) / 8 * 8 + sizeof(v
 // Bytes of the packed arguments of a kernel. Every view takes a multiple of eight.
 template <size_t N>
 constexpr size_t PackedSize(const Operand (&operands)[N]) {
-  size_t size = 0;
+  size_t size = PackedSize(1);
   for (const Operand& operand : operands) size += PackedSize(operand.rank) + (operand.words ? PackedSize(1) : 0);
   return size;
 }
 
-XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, size_t operand) {
+XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, int operand) {
   char message[256];
-  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %zu: %s", kernel, operand, complaint);
+  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %d: %s", kernel, operand, complaint);
   XLA_FFI_Error_Create_Args args{};
   args.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
   args.message = message;
@@ -101,35 +128,126 @@ bool Answered(const XLA_FFI_CallFrame* frame) {
   return true;
 }
 
-template <void (*kKernel)(Context*), const auto& kOperands>
-XLA_FFI_Error* Call(XLA_FFI_CallFrame* frame, const char* name) {
-  constexpr size_t kCount = sizeof kOperands / sizeof kOperands[0];
-  if (Answered(frame)) return nullptr;
-  if (frame->args.size != kCount || frame->rets.size != 1) {
-    return Error(frame, name, "wrong number of operands or results", static_cast<size_t>(frame->args.size));
-  }
+// A call in parts. It lives until the last task has looked at it, which may be after the call.
+struct Job {
+  const Kernel* kernel;
+  std::atomic<int> next{0}, done{0}, references{1};
+  int32_t begin, parts;
+  size_t span_at, size;
+  alignas(8) char packed[kPacked];
+};
 
-  alignas(8) char packed[PackedSize(kOperands)];
+void Invoke(const Kernel& kernel, char* packed, size_t span_at, Span* span) {
+  if (kernel.parts > 0) std::memcpy(packed + span_at, &span, sizeof span);
+  Context context{packed, nullptr, 0, nullptr};
+  kernel.function(&context);
+}
+
+// Does parts of a job, whichever are next, until none is left.
+void Work(Job* job) {
+  alignas(8) char packed[kPacked];
+  std::memcpy(packed, job->packed, job->size);
+  for (int part; (part = job->next.fetch_add(1)) < job->parts;) {
+    Span span{job->begin, INT32_MAX, part, job->parts, -1};
+    Invoke(*job->kernel, packed, job->span_at, &span);
+    job->done.fetch_add(1, std::memory_order_release);
+  }
+}
+
+void Release(Job* job) {
+  if (job->references.fetch_sub(1) == 1) delete job;
+}
+
+void Task(void* job) {
+  Work(static_cast<Job*>(job));
+  Release(static_cast<Job*>(job));
+}
+
+void Destroy(const XLA_FFI_CallFrame* frame, XLA_FFI_Error* error) {
+  if (error == nullptr) return;
+  XLA_FFI_Error_Destroy_Args args{};
+  args.struct_size = XLA_FFI_Error_Destroy_Args_STRUCT_SIZE;
+  args.error = error;
+  frame->api->XLA_FFI_Error_Destroy(&args);
+}
+
+int64_t Threads(const XLA_FFI_CallFrame* frame) {
+  constexpr size_t kNeeded = offsetof(XLA_FFI_Api, XLA_FFI_ThreadPool_NumThreads) + sizeof(void*);
+  if (frame->api->struct_size < kNeeded) return 1;
+  int64_t threads = 1;
+  XLA_FFI_ThreadPool_NumThreads_Args args{};
+  args.struct_size = XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE;
+  args.ctx = frame->ctx;
+  args.num_threads = &threads;
+  XLA_FFI_Error* error = frame->api->XLA_FFI_ThreadPool_NumThreads(&args);
+  Destroy(frame, error);
+  return error == nullptr ? threads : 1;
+}
+
+// The calling thread works too, and waits for parts that have begun only: two calls never wait for each other.
+void Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char* packed, size_t span_at, size_t size,
+           int32_t begin) {
+  const int64_t threads = Threads(frame);
+  Job* job = threads > 1 ? new (std::nothrow) Job : nullptr;
+  if (job == nullptr) {
+    Span span{begin, INT32_MAX, 0, 1, -1};
+    return Invoke(kernel, packed, span_at, &span);
+  }
+  job->kernel = &kernel;
+  job->begin = begin;
+  job->parts = static_cast<int32_t>(std::min<int64_t>(threads, 1024)) * kernel.parts;
+  job->span_at = span_at;
+  job->size = size;
+  std::memcpy(job->packed, packed, size);
+  for (int64_t i = 1; i < threads; ++i) {
+    job->references.fetch_add(1);
+    XLA_FFI_ThreadPool_Schedule_Args args{};
+    args.struct_size = XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE;
+    args.ctx = frame->ctx;
+    args.task = Task;
+    args.data = job;
+    if (XLA_FFI_Error* error = frame->api->XLA_FFI_ThreadPool_Schedule(&args)) {
+      Destroy(frame, error);
+      Release(job);
+      break;
+    }
+  }
+  Work(job);
+  for (int spins = 0; job->done.load(std::memory_order_acquire) < job->parts; ++spins) {
+    if (spins > 1000) std::this_thread::yield();
+  }
+  Release(job);
+}
+
+XLA_FFI_Error* Call(const XLA_FFI_CallFrame* frame, const Kernel& kernel) {
+  const int inputs = kernel.count - kernel.outputs;
+  if (frame->args.size != inputs || frame->rets.size != kernel.in_place + kernel.outputs) {
+    return Error(frame, kernel.name, "wrong number of operands or results", static_cast<int>(frame->args.size));
+  }
+  alignas(8) char packed[kPacked];
   char* to = packed;
-  for (size_t i = 0; i < kCount; ++i) {
-    const Operand& expected = kOperands[i];
-    const auto* buffer = static_cast<const XLA_FFI_Buffer*>(i == 0 ? frame->rets.rets[0] : frame->args.args[i]);
-    if (buffer->dtype != expected.dtype) return Error(frame, name, "wrong element type", i);
+  for (int i = 0; i < kernel.count; ++i) {
+    const Operand& expected = kernel.operands[i];
+    const void* slot = i < kernel.in_place ? frame->rets.rets[i]
+                       : i < inputs        ? frame->args.args[i]
+                                           : frame->rets.rets[kernel.in_place + i - inputs];
+    const auto* buffer = static_cast<const XLA_FFI_Buffer*>(slot);
+    if (buffer->dtype != expected.dtype) return Error(frame, kernel.name, "wrong element type", i);
     const int64_t one = 1;
     const int64_t* dims = buffer->rank == 0 ? &one : buffer->dims;
-    if ((buffer->rank == 0 ? 1 : buffer->rank) != expected.rank) return Error(frame, name, "wrong rank", i);
+    if ((buffer->rank == 0 ? 1 : buffer->rank) != expected.rank) return Error(frame, kernel.name, "wrong rank", i);
     int64_t count = 1;
     for (int d = 0; d < expected.rank; ++d) {
       if (dims[d] > kLargest || (count *= dims[d]) > kLargest) {
-        return Error(frame, name, "more than 2147483584 elements", i);
+        return Error(frame, kernel.name, "more than 2147483584 elements", i);
       }
     }
     const int64_t bytes = count * static_cast<int64_t>(ItemSize(expected.dtype));
-    if (i == 0) {
-      const auto* operand = static_cast<const XLA_FFI_Buffer*>(frame->args.args[0]);
+    if (i < kernel.in_place) {
+      const auto* operand = static_cast<const XLA_FFI_Buffer*>(frame->args.args[i]);
       if (operand->dtype != expected.dtype || operand->rank != buffer->rank ||
           (operand->rank > 0 && std::memcmp(operand->dims, buffer->dims, sizeof *dims * operand->rank) != 0)) {
-        return Error(frame, name, "shape or element type differs from the result's", i);
+        return Error(frame, kernel.name, "shape or element type differs from the result's", i);
       }
       if (operand->data != buffer->data && bytes > 0) std::memcpy(buffer->data, operand->data, bytes);
     }
@@ -137,9 +255,16 @@ XLA_FFI_Error* Call(XLA_FFI_CallFrame* frame, const char* name) {
     if (expected.words) to = Pack(to, &words, 1, buffer->data);
     to = Pack(to, dims, expected.rank, buffer->data);
   }
-
-  Context context{packed, nullptr, 0, nullptr};
-  kKernel(&context);
+  if (kernel.parts == 0) {
+    Invoke(kernel, packed, 0, nullptr);
+    return nullptr;
+  }
+  const int64_t length = sizeof(Span) / sizeof(int32_t);
+  Span span{0, kBudget, 0, 1, -1};
+  to = Pack(to, &length, 1, &span);
+  const size_t size = static_cast<size_t>(to - packed), span_at = size - sizeof(void*);
+  Invoke(kernel, packed, span_at, &span);
+  if (span.stop >= 0) Share(frame, kernel, packed, span_at, size, span.stop);
   return nullptr;
 }
 
@@ -154,17 +279,21 @@ extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* npt_fence(XLA_F
     const auto* to = static_cast<const XLA_FFI_Buffer*>(frame->rets.rets[i]);
     if (from->data == to->data) continue;
     size_t bytes = ItemSize(from->dtype);
-    if (bytes == 0) return Error(frame, "npt_fence", "unexpected element type", static_cast<size_t>(i));
+    if (bytes == 0) return Error(frame, "npt_fence", "unexpected element type", static_cast<int>(i));
     for (int64_t d = 0; d < from->rank; ++d) bytes *= static_cast<size_t>(from->dims[d]);
     if (bytes > 0) std::memcpy(to->data, from->data, bytes);
   }
   return nullptr;
 }
 
-#define NPT_HANDLER(name, ...)                                                                      \
-  extern "C" __attribute__((visibility("hidden"))) void name##_kernel(Context*);                    \
-  static constexpr Operand name##_operands[] = {__VA_ARGS__};                                       \
-  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) { \
-    return Call<name##_kernel, name##_operands>(frame, #name);                                      \
+#define NPT_HANDLER(name, in_place, outputs, parts, ...)                                                      \
+  extern "C" __attribute__((visibility("hidden"))) void name##_kernel(Context*);                              \
+  static constexpr Operand name##_operands[] = {__VA_ARGS__};                                                 \
+  static_assert(PackedSize(name##_operands) <= kPacked);                                                      \
+  static constexpr Kernel name##_entry{                                                                       \
+      #name,    name##_kernel, name##_operands, sizeof name##_operands / sizeof(Operand),                     \
+      in_place, outputs,       parts};                                                                        \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {           \
+    return Answered(frame) ? nullptr : Call(frame, name##_entry);                                             \
   }
 NPT_KERNELS(NPT_HANDLER)

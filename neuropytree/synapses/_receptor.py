@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from .._types import Drive, Spikes, Tick
 from ..connect import AbstractConnectivity
-from ..ops._csr import Impl
+from ..ops._common import Impl
 from ._kinetics import AbstractKinetics
 from ._outputs import AbstractOutput
 

@@ -4,10 +4,10 @@ A kernel whose outermost loops all have `ti.loop_config(serialize=True)` becomes
 that reads the first field of its context, a pointer to its packed arguments, and calls nothing. It needs no Taichi to
 run. Starting Taichi discards whatever Taichi session the process has, so this file is run as a program of its own:
 
-    python _compile.py KERNELS.py DIRECTORY
+    python _compile.py DIRECTORY MODULE
 
-compiles every entry of `KERNELS` in that file (names, with `kernel` and `operands`), and writes to the directory one
-object file for each and `kernels.json`. Only the standard library, Taichi and llvmlite are imported.
+compiles every entry of `KERNELS` in that module beside this file (a `Kernel` by name), and writes to the directory one
+object file for each and `MODULE.json`. Only the standard library, Taichi and llvmlite are imported.
 
 Code is generated for any x86-64 processor; with `NEUROPYTREE_NATIVE=1` in the environment, for this one.
 """
@@ -15,6 +15,7 @@ Code is generated for any x86-64 processor; with `NEUROPYTREE_NATIVE=1` in the e
 # Taichi and llvmlite are where kernels are compiled, not where types are checked.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
+import importlib
 import importlib.util
 import json
 import os
@@ -74,26 +75,38 @@ def to_object(ir: str, symbol: str, *, native: bool = False) -> bytes:
     return machine.emit_object(module)
 
 
-def main(source: str, folder: str) -> None:
+def main(folder: str, module: str) -> None:
     import llvmlite
     import llvmlite.binding as llvm
     import taichi
 
-    spec = importlib.util.spec_from_file_location("kernels", source)
-    assert spec is not None and spec.loader is not None
-    kernels = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(kernels)
+    # As a package of another name: that of the library would import JAX.
+    here = pathlib.Path(__file__).parent
+    spec = importlib.util.spec_from_file_location(
+        "kernels", here / "__init__.py", submodule_search_locations=[str(here)]
+    )
+    assert spec is not None
+    sys.modules["kernels"] = importlib.util.module_from_spec(spec)
+    kernels = importlib.import_module(f"kernels.{module}").KERNELS
     native = os.environ.get("NEUROPYTREE_NATIVE") == "1"
     out = pathlib.Path(folder)
-    for name, ir in to_ir({name: entry.kernel for name, entry in kernels.KERNELS.items()}).items():
+    for name, ir in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
         (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", native=native))
     record = {
         "taichi": ".".join(map(str, taichi.__version__)),
         "llvmlite": llvmlite.__version__,
         "cpu": llvm.get_host_cpu_name() if native else "x86-64",
-        "kernels": {name: entry.operands for name, entry in kernels.KERNELS.items()},
+        "kernels": {
+            name: {
+                "operands": [*entry.operands, *entry.outputs],
+                "in_place": entry.in_place,
+                "outputs": len(entry.outputs),
+                "parts": entry.parts,
+            }
+            for name, entry in kernels.items()
+        },
     }
-    (out / "kernels.json").write_text(json.dumps(record))
+    (out / f"{module}.json").write_text(json.dumps(record))
 
 
 if __name__ == "__main__":

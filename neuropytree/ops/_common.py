@@ -1,0 +1,73 @@
+"""What the operators of every family share: their implementations, and what they say of operands that don't fit."""
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from . import _bridge
+from ._ffi import Shape, kernels
+
+Impl = Literal["auto", "taichi", "reference"]
+Events = Float[Array, "..."] | Bool[Array, "..."]
+KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
+
+
+def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
+    """Which implementation a call with this `impl` runs on the default backend: `"taichi"` or `"reference"`.
+
+    **Raises:** `ValueError` if `impl` is none of `"auto"`, `"taichi"`, `"reference"`, or asks for kernels that can't be
+    had here.
+    """
+    check_impl(impl)
+    why = _bridge.load().reason
+    if jax.default_backend() != "cpu":
+        why = f"kernels run on the CPU, and the default backend is '{jax.default_backend()}'"
+    elif np.dtype(dtype).name not in KERNEL_DTYPES:
+        why = f"there are no kernels for {np.dtype(dtype).name}"
+    elif not why and not kernels():
+        why = "the bridge has no kernels"
+    if impl == "taichi" and why:
+        raise ValueError(f"impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
+    return "reference" if impl == "reference" or why else "taichi"
+
+
+def times(w: Array, x: Array) -> Array:
+    """`w * x`, and 0 where `x` is, whatever `w`."""
+    return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))
+
+
+def kind(x: Any) -> str:
+    return "bool" if x.dtype == bool else "float"
+
+
+def zeros(aval: Any) -> Array:
+    return jnp.zeros(aval.shape, aval.dtype)
+
+
+def as_events(name: str, x: Any, dtype: Any) -> Array:
+    x = jnp.asarray(x)
+    if x.dtype == bool or x.dtype == dtype:
+        return x
+    if x.weak_type or jnp.issubdtype(x.dtype, jnp.integer):
+        return x.astype(dtype)
+    raise TypeError(f"{name} is {x.dtype.name}; with acc of {np.dtype(dtype).name} it must be that or bool")
+
+
+def check_impl(impl: Any) -> None:
+    if impl not in ("auto", "taichi", "reference"):
+        raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
+
+
+def check_shape(name: str, x: Array, shape: Shape | None) -> None:
+    if x.ndim != 1 or (shape is not None and x.shape != shape):
+        expected = "one dimension" if shape is None else f"shape {shape}"
+        raise ValueError(f"{name} has shape {x.shape}; expected {expected} (jax.vmap adds batch dimensions)")
+
+
+def check_indices(indices: Array, indptr: Array) -> None:
+    for name, x in (("indices", indices), ("indptr", indptr)):
+        if x.dtype != jnp.int32 or x.ndim != 1:
+            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")

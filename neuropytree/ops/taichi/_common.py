@@ -1,0 +1,131 @@
+"""What the kernels of every family share: how an operand is described, and how events are looked for."""
+
+# Taichi reads annotations as objects, which are no types.
+# pyright: reportGeneralTypeIssues=false
+
+# No `from __future__ import annotations` either.
+
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+REAL = {"f32": ti.f32, "f64": ti.f64}
+BLOCK = 32  # elements tested at once; where there may be an event among them, eight at a time
+ANY = ti.template()
+INDEX = ti.types.ndarray(dtype=ti.i32, ndim=1)
+WORDS = ti.types.ndarray(dtype=ti.u64, ndim=1)
+
+
+class Operand(NamedTuple):
+    """How the bridge sees an operand. One with `words` reaches the kernel twice: as 64-bit words, then as elements."""
+
+    dtype: str
+    rank: int
+    words: bool = False
+
+
+class Kernel(NamedTuple):
+    """A kernel and what it is called with, in this order: `operands`, of which it updates the first `in_place`, then
+    `outputs`, memory that it writes, then, if `parts` is not 0, a span.
+
+    A span is the five int32 `begin, budget, part, parts, stop`. With one part a kernel works from item `begin` on; if
+    that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The bridge
+    then calls it for each of `parts` parts per thread, which must write to disjoint memory.
+    """
+
+    kernel: Any
+    operands: tuple[Operand, ...]
+    in_place: int = 1
+    outputs: tuple[Operand, ...] = ()
+    parts: int = 0
+
+
+INDICES = Operand("s32", 1)
+
+
+class Events(NamedTuple):
+    """A kind of event: its element type in a kernel, the bytes of one, and how the bridge sees an array of them."""
+
+    dtype: Any
+    size: int
+    operand: Operand
+
+
+def kinds(name: str, *, rank: int = 1, words: bool = True) -> dict[str, Events]:
+    """The kinds of events that go with a floating dtype, by the name that a kernel's name has for them."""
+    return {
+        "bool": Events(ti.u8, 1, Operand("pred", rank, words)),
+        "float": Events(REAL[name], 4 if name == "f32" else 8, Operand(name, rank, words)),
+    }
+
+
+def array(dtype: Any, rank: int = 1) -> Any:
+    return ti.types.ndarray(dtype=dtype, ndim=rank)
+
+
+@ti.func
+def get(x: ANY, row, i):
+    if ti.static(len(x.shape) == 2):
+        return x[row, i]
+    else:
+        return x[i]
+
+
+@ti.func
+def add(x: ANY, row, i, value):
+    if ti.static(len(x.shape) == 2):
+        x[row, i] += value
+    else:
+        x[i] += value
+
+
+@ti.func
+def silent(event):
+    return event == 0  # and not `!=`, which Taichi makes false for NaN
+
+
+@ti.func
+def maybe(words: ANY, size: ANY, span: ANY, part):
+    """Whether any of the elements `span * part` to `span * part + span - 1` of a buffer may be an event. `size` is the
+    bytes of an element, and `span` a multiple of eight."""
+    count = ti.static(size * span // 8)
+    bits = ti.u64(1)
+    if (part + 1) * count <= words.shape[0]:
+        bits = ti.u64(0)
+        for k in ti.static(range(count)):
+            bits |= words[part * count + k]
+        if ti.static(size == 4):  # the sign does not count: -0.0 is no event
+            bits &= ti.u64(0x7FFFFFFF7FFFFFFF)
+        elif ti.static(size == 8):
+            bits &= ti.u64(0x7FFFFFFFFFFFFFFF)
+    return bits != 0
+
+
+@ti.func
+def any_event(words: ANY, size: ANY, first, n):
+    """Whether any of the `n` elements from `first` on may be an event."""
+    found = False
+    block = first // BLOCK
+    while block < (first + n + BLOCK - 1) // BLOCK and not found:
+        found = maybe(words, size, BLOCK, block)
+        block += 1
+    return found
+
+
+@ti.func
+def share(n, part, parts):
+    """Where part `part` of `parts` nearly equal parts of `n` items begins."""
+    return ti.cast(ti.cast(n, ti.i64) * part // parts, ti.i32)
+
+
+@ti.func
+def lower_bound(indices: ANY, first, last, column):
+    """The first position from `first` to `last` whose index is not below `column`; indices ascend there."""
+    low, high = first, last
+    while low < high:
+        middle = low + ((high - low) >> 1)
+        if indices[middle] < column:
+            low = middle + 1
+        else:
+            high = middle
+    return low
