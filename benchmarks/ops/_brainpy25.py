@@ -80,7 +80,3 @@ class BrainPy25Events(BrainPy25):
     """Its just-in-time operators with `outdim_parallel=False`."""
 
     outdim_parallel = False
-
-    def check(self, cell: Cell) -> None:
-        if not cell.jit:
-            raise Unsupported("only for just-in-time connections")

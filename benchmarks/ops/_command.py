@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             # Not in memory: a temporary file system would hold what the contenders need.
             with tempfile.TemporaryDirectory(prefix="npt-ops-", dir=_disk()) as folder:
                 found = _measure(options, Path(folder))
-        found = {"when": _now(), "machine": machine, "rounds": options.repeats, **found}
+        found = {"when": _now(), "machine": machine, **found}
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     results = _report.gather(found["results"])
@@ -114,9 +114,11 @@ def _disk() -> str | None:
 
 def _page(found: dict, results: _report.Results) -> str:
     versions = ", ".join(f"{name} {' and '.join(known)}" for name, known in sorted(found["versions"].items()))
+    counts = {sum("best" in one for one in said) for by in results.values() for said in by.values()} - {0}
+    rounds = " or ".join(map(str, sorted(counts))) + (" round" if counts == {1} else " rounds")
     head = (
         f"{found['when'][:10]}, {_runner.describe_machine(found['machine'])}; µs of a call, the least of "
-        f"{found['rounds']} rounds. Versions: {versions}."
+        f"{rounds}. Versions: {versions}."
     )
     parts = [head, "### Against the targets", _report.summary(results)]
     missing = found["missing"] + _report.not_timed(results)
@@ -135,7 +137,6 @@ def _merged(paths: list[Path]) -> dict:
     return {
         "when": max(one["when"] for one in runs),
         "machine": max((one["machine"] for one in runs), key=lambda machine: machine["load"]),
-        "rounds": min(one["rounds"] for one in runs),
         "versions": {name: sorted(known) for name, known in versions.items()},
         "missing": list(dict.fromkeys(line for one in runs for line in one["missing"])),
         "results": [record for one in runs for record in one["results"]],
@@ -156,10 +157,12 @@ def _measure(options: argparse.Namespace, cache: Path) -> dict:
     records, versions = [], {}
     for size in dict.fromkeys(options.sizes):
         cells = _cells.cells([size], options.activities, options.operations)
-        left = {name: list(cells) for name in names}
+        left = {name: [cell for cell in cells if cell.jit or not CONTENDERS[name].jit_only] for name in names}
         for number in range(1, options.repeats + 1):
             for name in names:
-                said = _contender(name, pythons[name], left[name], cache, options) if left[name] else []
+                if not left[name]:
+                    continue
+                said = _contender(name, pythons[name], left[name], cache, options)
                 for one in said:
                     if "versions" in one:
                         for package, version in one["versions"].items():

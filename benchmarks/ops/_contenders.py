@@ -15,6 +15,7 @@ class Entry:
     - `title`: the head of its column.
     - `environment`: the peer set (see `benchmarks/_environments.py`) whose Python runs it; `None` is ours.
     - `cores`: how many cores the process may use; `None` is all.
+    - `jit_only`: it is another setting of a contender, for connections made just in time.
     - `peer`: whether it is one of those that we compare ourselves with.
     """
 
@@ -23,6 +24,7 @@ class Entry:
     title: str
     environment: str | None = None
     cores: int | None = None
+    jit_only: bool = False
     peer: bool = True
 
 
@@ -42,7 +44,7 @@ CONTENDERS = {
     "brainevent-fcn": Entry("_brainevent", "BraineventFcn", "brainevent, equal rows", "bp"),
     "brainevent-float": Entry("_brainevent", "BraineventFloat", "brainevent, dense", "bp"),
     "brainpy25": Entry("_brainpy25", "BrainPy25", "BrainPy 2.5", "bp25"),
-    "brainpy25-events": Entry("_brainpy25", "BrainPy25Events", "BrainPy 2.5, not outdim", "bp25"),
+    "brainpy25-events": Entry("_brainpy25", "BrainPy25Events", "BrainPy 2.5, not outdim", "bp25", jit_only=True),
 }
 
 #: Those that `--peers` may leave out.

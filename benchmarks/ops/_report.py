@@ -223,7 +223,6 @@ def not_timed(results: Results) -> list[str]:
 #: Ends of reasons that say nothing about a run: the contender is not meant for the cell.
 NORMAL = (
     "no such operation",
-    "only for just-in-time connections",
     "only meant for dense float events",
     "only slower than not to",
     "no loop for connections made just in time",
