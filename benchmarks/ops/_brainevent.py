@@ -86,13 +86,14 @@ class Brainevent(Contender):
             return wrap(x) @ rebuilt(leaves).with_data(w)
 
         call = gradient_call(product)
-        operands = (m.data, leaves, jnp.asarray(cotangent(cell)))
+        ct = jnp.asarray(cotangent(cell))
+        pairs = [(x, ct) for x in xs]
         shape = (m.data.size,) if cell.per_edge else ()
 
-        def flat(operands, acc, x):  # its equal rows are an array of two dimensions, and its shared weight of one
-            return call(operands, acc.reshape(m.data.shape), x).reshape(shape)
+        def flat(operands, acc, pair):  # its equal rows are an array of two dimensions, and its shared weight of one
+            return call(operands, acc.reshape(m.data.shape), pair).reshape(shape)
 
-        return Loop(flat, operands, shape, xs)
+        return Loop(flat, (m.data, leaves), shape, pairs)
 
 
 class BraineventParallel(Brainevent):

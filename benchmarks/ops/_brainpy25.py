@@ -54,8 +54,9 @@ class BrainPy25(Contender):
             return bm.as_jax(bm.event.csrmv(w, *fixed, x, shape=shape, transpose=backwards))
 
         if cell.operation == "gradient":
-            operands = (weight, (indices, indptr), jnp.asarray(cotangent(cell)))
-            return Loop(gradient_call(product), operands, weight.shape, xs)
+            ct = jnp.asarray(cotangent(cell))
+            pairs = [(x, ct) for x in xs]
+            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs)
 
         def call(operands, acc, x):
             return acc + product(operands[0], operands[1:], x)

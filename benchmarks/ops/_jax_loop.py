@@ -27,20 +27,22 @@ class Loop:
 
     - `operands`: a pytree of arrays, passed to the compiled program and not built into it.
     - `shape`: the shape of `acc`, which begins as float32 zeros.
-    - `xs`: the event arrays that one turn of the loop goes through, one call for each.
+    - `xs`: the event arrays that one turn of the loop goes through, one call for each; pairs with another array where
+      that changes from call to call too.
     - `scan`: a `lax.scan` of fixed length instead of a loop over a number given at run time. (For the empty call, which
       is to be what it is in a simulation.)
     """
 
     def __init__(self, call: Callable, operands: Any, shape: tuple[int, ...], xs: list, *, scan: bool = False):
         self.calls = len(xs)
-        self.xs = tuple(jnp.asarray(x) for x in xs)
+        self.xs = tuple(jax.tree_util.tree_map(jnp.asarray, x) for x in xs)
         self.operands = operands
         self.start = jnp.zeros(shape, jnp.float32)
 
         def turn(operands, acc, xs):
             for x in xs:
-                # Without it the product doesn't depend on the loop, and XLA could take it out of there.
+                # Without it what doesn't depend on `acc` is the same in each turn, and XLA takes it out of the loop:
+                # products, or the cotangent gathered at the edges.
                 x, acc = barrier((x, acc))
                 acc = call(operands, acc, x)
             return acc
@@ -68,10 +70,11 @@ class Loop:
 
 
 def gradient_call(product: Callable) -> Callable:
-    """A call that adds the gradient of `product(weight, fixed, x)` with respect to `weight`, from its vjp."""
+    """A call on pairs of events and cotangent: it adds the gradient of `product(weight, fixed, x)` in `weight`."""
 
     def call(operands, acc, x):
-        weight, fixed, cotangent = operands
+        weight, fixed = operands
+        x, cotangent = x
         _, pull = jax.vjp(lambda w: product(w, fixed, x), weight)
         return acc + pull(cotangent)[0]
 

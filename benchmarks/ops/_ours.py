@@ -80,19 +80,20 @@ class Ours(Contender):
 
             return Loop(matmat, operands, (n, COLUMNS), xs)
         ct = jnp.asarray(cotangent(cell))
+        pairs = [(x, ct) for x in xs]
         if cell.operation == "outer":
 
-            def outer(operands, acc, x):
-                ct, indices, indptr = operands
+            def outer(operands, acc, pair):
+                (x, ct), (indices, indptr) = pair, operands
                 return npt.ops.csr_outer(x, ct, indices, indptr, acc=acc)
 
-            return Loop(outer, (ct, indices, indptr), (matrix.nnz,), xs)
+            return Loop(outer, (indices, indptr), (matrix.nnz,), pairs)
         if cell.operation == "gradient":
 
             def product(w, fixed, x):
                 return npt.ops.csr_matvec(w, x, *fixed, acc=jnp.zeros(n, jnp.float32))
 
-            return Loop(gradient_call(product), (weight, (indices, indptr), ct), weight.shape, xs)
+            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs)
         raise Unsupported(f"'{cell.operation}' isn't written for this contender")
 
     def _by_columns(self, cell: Cell, matrix: Matrix, xs: list[np.ndarray]) -> Loop:

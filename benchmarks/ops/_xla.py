@@ -67,17 +67,18 @@ class Xla(Contender):
 
             return Loop(matmat, operands, (n, COLUMNS), xs)
         ct = jnp.asarray(cotangent(cell))
+        pairs = [(x, ct) for x in xs]
         if cell.operation == "outer":
 
-            def outer(operands, acc, x):
-                ct, indices, rows = operands
+            def outer(operands, acc, pair):
+                (x, ct), (indices, rows) = pair, operands
                 return acc + x.astype(jnp.float32)[rows] * ct[indices]
 
-            return Loop(outer, (ct, indices, rows), (matrix.nnz,), xs)
+            return Loop(outer, (indices, rows), (matrix.nnz,), pairs)
 
         def product(w, fixed, x):
             indices, rows = fixed
             values = w * x.astype(jnp.float32)[rows]
             return jnp.zeros(n, jnp.float32).at[indices].add(values, mode="promise_in_bounds")
 
-        return Loop(gradient_call(product), (weight, (indices, rows), ct), weight.shape, xs)
+        return Loop(gradient_call(product), (weight, (indices, rows)), weight.shape, pairs)
