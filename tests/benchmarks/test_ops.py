@@ -162,6 +162,19 @@ def test_timing(seconds):
     assert clock.now < 2 + 2 * seconds + 1  # a budget is kept, but for finding the number of calls
 
 
+def test_a_piece_is_long_beside_what_it_takes_to_begin_one():
+    from benchmarks.ops import _timing
+
+    class Copies(FakeClock):
+        def many(self, turns: int) -> None:
+            super().many(turns)
+            self.now += 0.01
+
+    timing = _timing.measure((clock := Copies(1e-4)).many, calls=1, budget=0.3, clock=clock)
+    assert timing.calls * 1e-4 > 0.1
+    assert timing.best == pytest.approx(100, rel=0.1)
+
+
 def test_a_call_that_takes_minutes_is_made_once():
     from benchmarks.ops import _timing
 
