@@ -44,8 +44,9 @@ def measure(
 ) -> Timing:
     """Times `many(r)`, which makes `r * calls` calls and waits for the last.
 
-    The first run, which may compile, doesn't count unless it took longer than `LONG_S`. `many(0)` makes no calls, and is
-    what a piece costs without any. Takes up to `PIECES` pieces while they fit in `budget` seconds, and at least one.
+    The first run, which may compile, doesn't count unless it took longer than `LONG_S`. `many(0)` makes no calls, and
+    is what a piece costs without any. Takes up to `PIECES` pieces while they fit in `budget` seconds, and at least
+    one.
     """
 
     def piece(r: int) -> float:
