@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -187,7 +188,7 @@ def _contender(name: str, python: str, cells: list[Cell], cache: Path, options: 
     said: list[dict] = []
     left = list(cells)
     for _ in range(1 + RESTARTS):
-        listed = cache / f"cells-{name}.json"
+        listed = cache / f"cells-{os.getpid()}.json"
         listed.write_text(json.dumps(_cells.to_json(left)))
         command = [python, "-m", "benchmarks.ops.worker", name, "--cells", listed, "--cache", cache]
         job = _runner.Job(name, [*command, "--budget", f"{options.budget:g}"])
