@@ -78,16 +78,21 @@ def run(options: argparse.Namespace) -> int:
     if options.merge:
         found = _merged(options.merge)
     else:
-        machine = _runner.machine()
-        print(_runner.describe_machine(machine))
+        about = {"when": _now(), "machine": _runner.machine()}
+        print(_runner.describe_machine(about["machine"]))
+
+        def save(measured: dict) -> None:
+            if options.json:
+                options.json.write_text(json.dumps(about | measured, indent=1) + "\n")
+
         if options.cache:
             options.cache.mkdir(parents=True, exist_ok=True)
-            found = _measure(options, options.cache)
+            found = _measure(options, options.cache, save)
         else:
             # Not in memory: a temporary file system would hold what the contenders need.
             with tempfile.TemporaryDirectory(prefix="npt-ops-", dir=_disk()) as folder:
-                found = _measure(options, Path(folder))
-        found = {"when": _now(), "machine": machine, **found}
+                found = _measure(options, Path(folder), save)
+        found = about | found
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     results = _report.gather(found["results"])
@@ -144,7 +149,8 @@ def _merged(paths: list[Path]) -> dict:
     }
 
 
-def _measure(options: argparse.Namespace, cache: Path) -> dict:
+def _measure(options: argparse.Namespace, cache: Path, save: Callable[[dict], None]) -> dict:
+    """Runs all contenders; `save` is given the results so far after each, since a run may take hours."""
     names, pythons, missing = [], {}, []
     for name, entry in CONTENDERS.items():
         if name in PEERS and name not in options.peers:
@@ -155,7 +161,13 @@ def _measure(options: argparse.Namespace, cache: Path) -> dict:
             continue
         names.append(name)
         pythons[name] = str(python)
-    records, versions = [], {}
+    records: list[dict] = []
+    versions: dict[str, set[str]] = {}
+
+    def so_far() -> dict:
+        known = {name: sorted(known) for name, known in versions.items()}
+        return {"versions": known, "missing": missing, "results": records}
+
     for size in dict.fromkeys(options.sizes):
         cells = _cells.cells([size], options.activities, options.operations)
         left = {name: [cell for cell in cells if cell.jit or not CONTENDERS[name].jit_only] for name in names}
@@ -173,14 +185,11 @@ def _measure(options: argparse.Namespace, cache: Path) -> dict:
                 timed = {one["cell"] for one in said if "best" in one}
                 left[name] = [cell for cell in left[name] if cell.key in timed]
                 print(f"  {size} round {number}/{options.repeats} {name}: {len(timed)} cells timed", flush=True)
+                save(so_far())
         for file in cache.glob(f"*{size}-*.npy"):
             if not options.cache:
                 file.unlink()
-    return {
-        "versions": {name: sorted(known) for name, known in versions.items()},
-        "missing": missing,
-        "results": records,
-    }
+    return so_far()
 
 
 def _contender(name: str, python: str, cells: list[Cell], cache: Path, options: argparse.Namespace) -> list[dict]:
