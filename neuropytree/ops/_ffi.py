@@ -38,6 +38,21 @@ def kernels() -> frozenset[str]:
     return frozenset(bridge.handlers)
 
 
+class _Operator(Primitive):
+    """A primitive whose operands, inside `jax.shard_map`, are all made to vary over the devices that any varies over:
+    what is the same on all devices then gets the sum of its cotangents, as for JAX's own operations."""
+
+    def bind(self, *operands: Any, **params: Any) -> Any:
+        types = [jax.typeof(x) for x in operands]
+        names = frozenset().union(*(t.vma for t in types))
+        if names:
+            operands = tuple(
+                jax.lax.pcast(x, tuple(names - t.vma), to="varying") if names - t.vma else x
+                for x, t in zip(operands, types, strict=True)
+            )
+        return super().bind(*operands, **params)
+
+
 def make_operator(
     name: str,
     *,
@@ -69,7 +84,7 @@ def make_operator(
     if missing:
         raise TypeError(f"operator '{name}' lacks the rules {missing}: every operator has all of them")
     assert reference is not None and kernel is not None  # for the type checker: refused above
-    operator = Primitive(name)
+    operator = _Operator(name)
 
     def bind(*operands: Any, **params: Any) -> Array:
         return operator.bind(*operands, **params)
@@ -79,7 +94,7 @@ def make_operator(
         return jax.jit(functools.partial(bind, **dict(items)))
 
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
-    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype))
+    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype, vma=acc.vma))
 
     count = 3 + indices
 

@@ -92,7 +92,8 @@ def _basis(law: str, z: Array, dtype: Any) -> list[Array]:
 
 def _weights(law: str, weight: Array, z: Array) -> Array:
     """The weights with the batch dimensions of `weight`, and a last dimension of 1 for the columns of a matrix."""
-    basis = _basis(law, z, weight.dtype)
+    batch = (1,) * (weight.ndim - 1)
+    basis = [b.reshape(*batch, *b.shape) for b in _basis(law, z, weight.dtype)]
     return sum((weight[..., k, None, None] * b for k, b in enumerate(basis)), jnp.zeros((), weight.dtype))[..., None]
 
 
@@ -149,7 +150,8 @@ def _outer_reference(
         a, b = pre[..., :, None, :], post[..., j, :]
         values = _only(there, jnp.where((a != 0) & (b != 0), a * b, jnp.zeros_like(a * b)))
         values = jnp.sum(values, axis=-1)
-        each = [jnp.sum(values * number, axis=(-2, -1)) for number in _basis(law, z, acc.dtype)]
+        basis = [jnp.broadcast_to(number, values.shape) for number in _basis(law, z, acc.dtype)]
+        each = [jnp.sum(values * number, axis=(-2, -1)) for number in basis]
         return out + _fit(out, jnp.stack(each, -1), 1)
 
     return _edges(visit, acc, pre.shape[-2], post.shape[-2], place, table, p, law)
@@ -391,17 +393,19 @@ def jit_dense(
     if p == 0:
         return jnp.zeros(shape, weight.dtype)
     table = jnp.asarray(gaps(static["p"]).table)
-    return _dense(weight.reshape(-1), place, table, tuple(shape), static["p"], law)
+    basis = _dense(place, table, tuple(shape), static["p"], law, weight.dtype)
+    return sum((w * b for w, b in zip(weight.reshape(-1), basis, strict=True)), jnp.zeros((), weight.dtype))
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "p", "law"))
-def _dense(weight: Array, place: Array, table: Array, shape: tuple[int, int], p: float, law: str) -> Array:
+@functools.partial(jax.jit, static_argnames=("shape", "p", "law", "dtype"))
+def _dense(place: Array, table: Array, shape: tuple[int, int], p: float, law: str, dtype: Any) -> list[Array]:
+    """The matrices that the weights multiply."""
     rows = jnp.broadcast_to(jnp.arange(shape[0], dtype=jnp.int32)[:, None], (shape[0], 1))
 
-    def visit(out: Array, j: Array, there: Array, z: Array) -> Array:
-        return out.at[rows, j].add(_only(there, _weights(law, weight, z)[..., 0]))
+    def visit(out: list[Array], j: Array, there: Array, z: Array) -> list[Array]:
+        return [x.at[rows, j].add(_only(there, b)) for x, b in zip(out, _basis(law, z, dtype), strict=True)]
 
-    return _edges(visit, jnp.zeros(shape, weight.dtype), *shape, place, table, p, law)
+    return _edges(visit, [jnp.zeros(shape, dtype)] * (1 if law == "constant" else 2), *shape, place, table, p, law)
 
 
 def _check(
