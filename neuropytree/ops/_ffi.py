@@ -43,14 +43,18 @@ class _Operator(Primitive):
     what is the same on all devices then gets the sum of its cotangents, as for JAX's own operations."""
 
     def bind(self, *operands: Any, **params: Any) -> Any:
-        types = [jax.typeof(x) for x in operands]
-        names = frozenset().union(*(t.vma for t in types))
-        if names:
-            operands = tuple(
-                jax.lax.pcast(x, tuple(names - t.vma), to="varying") if names - t.vma else x
-                for x, t in zip(operands, types, strict=True)
-            )
+        axes = [_varying(x) for x in operands]
+        every = frozenset().union(*axes)
+        if every:
+            missing = [tuple(sorted(every - own, key=str)) for own in axes]
+            operands = tuple(jax.lax.pcast(x, m, to="varying") for x, m in zip(operands, missing, strict=True))
         return super().bind(*operands, **params)
+
+
+def _varying(x: Any) -> frozenset[Any]:
+    """The mesh axes of `jax.shard_map` over which a value varies."""
+    of = jax.typeof(x)
+    return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
 
 
 def make_operator(
@@ -94,7 +98,7 @@ def make_operator(
         return jax.jit(functools.partial(bind, **dict(items)))
 
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
-    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype, vma=acc.vma))
+    operator.def_abstract_eval(lambda acc, *operands, **params: acc.update(weak_type=False))
 
     count = 3 + indices
 

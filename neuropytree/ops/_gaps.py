@@ -32,7 +32,8 @@ def gaps(p: float) -> Gaps:
     bits = max(1, math.ceil(math.log2(8 / p)))  # beyond the table with probability below e^-8
     high_bits = min(bits, 10)
     low_bits = min(bits - high_bits, 12)
-    block_bits = min(max(8, math.ceil(math.log2(16 / p))), 24)  # 16 to 32 connections a block, and not too few columns
+    # a block has 16 to 32 connections, or up to 128 while it is no more than 4096 columns, and at least 256 columns
+    block_bits = min(max(8, math.ceil(math.log2(16 / p)), min(12, math.ceil(math.log2(64 / p)))), 24)
     log_q = math.log1p(-p) if p < 1 else -math.inf
     high = _alias(_truncated(log_q * 2**low_bits, 2**high_bits - 1, rest=True), high_bits)
     low = _alias(_truncated(log_q, 2**low_bits, rest=False), low_bits) if low_bits else np.zeros((0, 2), np.uint32)

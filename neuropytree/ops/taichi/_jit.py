@@ -46,6 +46,11 @@ def _pick(table: ANY, first, bits, word):
     return ti.select((word << ti.cast(bits, ti.u32)) < threshold, value, alias)
 
 
+@ti.func
+def _is_edge(ends, position, begin, inside, forbidden):
+    return (ti.cast(position - begin, ti.u32) < inside) & (position != forbidden) & (not ends)
+
+
 def _edges(visit, law: str, real):
     """Visits the edges of row `i` in columns `low` to `high - 1`, and returns about how many there were."""
 
@@ -70,7 +75,8 @@ def _edges(visit, law: str, real):
             start = block << block_bits
             s0, s1 = stream(place[0], number_of_row, block)
             limit = ti.min(1 << block_bits, last - start)
-            begin = first - start
+            begin = ti.max(first - start, 0)
+            inside = ti.cast(ti.max(limit - begin, 0), ti.u32)
             forbidden = ti.select(place[3] != 0, number_of_row - start, -1)
             to_column = start - place[2]
             position = -1
@@ -84,13 +90,13 @@ def _edges(visit, law: str, real):
                     rest = _pick(table, second, low_bits, w1)
                 ends = digit == last_value
                 position += (digit << low_bits) + ti.select(ends, 0, 1 + rest)
-                if not ends and begin <= position and position < limit and position != forbidden:
+                if _is_edge(ends, position, begin, inside, forbidden):
                     visit(out, a, b, place, i, to_column + position, event, number(v0))
                 if low_bits == 0:
                     digit = _pick(table, HEADER, high_bits, w1)
                     ends = digit == last_value
                     position += digit + ti.select(ends, 0, 1)
-                    if not ends and begin <= position and position < limit and position != forbidden:
+                    if _is_edge(ends, position, begin, inside, forbidden):
                         visit(out, a, b, place, i, to_column + position, event, number(v1))
                 k += 1
             done += k
