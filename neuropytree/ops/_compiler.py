@@ -56,16 +56,7 @@ def kernel_cache_info() -> KernelCache:
 
 
 def clear_kernel_cache() -> int:
-    """Removes the compiled kernels of `custom_op` from disk, and returns how many. Loaded ones go on working.
-
-    !!! example
-        ```python
-        import neuropytree as npt
-
-        npt.ops.clear_kernel_cache()
-        assert npt.ops.kernel_cache_info().files == 0
-        ```
-    """
+    """Removes the compiled kernels of `custom_op` from disk, and returns how many. Loaded ones go on working."""
     files = _files()
     for path in files:
         path.unlink(missing_ok=True)

@@ -90,14 +90,11 @@ def custom_op(
         import jax.numpy as jnp
         import neuropytree as npt
 
-        try:
-            from my_kernels import cube as kernel  # a ti.kernel: (x: ti.types.ndarray(), y: ti.types.ndarray())
-        except ImportError:
-            kernel = None  # the reference alone
-
-
-        def reference(x):
-            return x**3
+        # @ti.kernel
+        # def kernel(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        #     for i in x:
+        #         y[i] = x[i] ** 3
+        kernel = None  # without Taichi
 
 
         def jvp(primals, tangents):
@@ -105,7 +102,7 @@ def custom_op(
             return cube(x), 3 * x**2 * d_x
 
 
-        cube = npt.ops.custom_op(kernel=kernel, reference=reference, jvp=jvp, batching="sequential")
+        cube = npt.ops.custom_op(kernel=kernel, reference=lambda x: x**3, jvp=jvp, batching="sequential")
         assert jax.grad(lambda x: cube(x).sum())(jnp.full(3, 2.0))[0] == 12.0
         ```
     """
@@ -146,8 +143,9 @@ class CustomOp:
         if kernel is not None and kernel._primal.return_type is not None:
             raise TypeError(f"kernel '{self._name}' returns a value; results are its last parameters")
         self._kernel, self._reference, self._outputs = kernel, reference, outputs
+        self._kernel_name = getattr(kernel, "__name__", "")
         self._jvp, self._transpose, self._batching = jvp, transpose, batching
-        functools.update_wrapper(self, reference or kernel)
+        self.__name__, self.__doc__ = self._name, getattr(reference or kernel, "__doc__", None)
 
     def __repr__(self) -> str:
         return f"<custom_op {self._name}>"
@@ -162,7 +160,9 @@ class CustomOp:
         arrays = self._arrays(operands)
         avals = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
         if self._kernel is not None and impl != "reference":
-            self._arguments(avals, self.outputs(avals, items), items)
+            outs = self.outputs(avals, items)
+            if not _unsupported(avals, outs):
+                self._arguments(avals, outs, items)  # that they fit
         return self._structured(custom(self, *arrays, impl=impl, static=items), avals, items)
 
     def _arrays(self, operands: Any) -> list[Array]:
@@ -174,10 +174,8 @@ class CustomOp:
         arrays = []
         for i, x in enumerate(operands):
             if isinstance(x, bool | int | float | complex) and self._kernel is not None:
-                kind = kinds[i] if i < len(kinds) else None
-                dtype = (
-                    real if kind == "float" or (kind is None and isinstance(x, float) and strong) else dtypes.get(kind)
-                )
+                kind = (kinds[i] if i < len(kinds) else None) or ("float" if isinstance(x, float) and strong else "")
+                dtype = {"float": real, "int": np.int32}.get(kind, dtypes.get(kind))
                 arrays.append(jnp.asarray(x, dtype))
             else:
                 arrays.append(jnp.asarray(x))
@@ -201,11 +199,8 @@ class CustomOp:
             raise TypeError(f"{self._name}: {what} gave {out}; expected an array or a tuple of arrays")
         return [jax.ShapeDtypeStruct(x.shape, jax.dtypes.canonicalize_dtype(x.dtype)) for x in out], several
 
-    def _arguments(self, avals: Any, outs: Any, static: Static) -> tuple[tuple[Any, ...], ...] | str:
-        """The parameters of the kernel for these operands and results, or why there is no kernel for them.
-
-        Raises `TypeError` where they don't fit.
-        """
+    def _arguments(self, avals: Any, outs: Any, static: Static) -> tuple[tuple[Any, ...], ...]:
+        """The parameters of the kernel for these operands and results. Raises `TypeError` where they don't fit."""
         given = [(f"operand {i}", x) for i, x in enumerate(avals)] + [(f"result {i}", x) for i, x in enumerate(outs)]
         arrays = [p for p in self._parameters if p.kind != "template"]
         if len(arrays) != len(given):
@@ -225,9 +220,7 @@ class CustomOp:
         for parameter, (place, x) in zip(arrays, given, strict=True):
             where = f"{self._name}: {place}, '{parameter.name}' of the kernel,"
             wanted = {"float": real, "int": "i32"}.get(parameter.dtype or "", parameter.dtype)
-            element = _ELEMENTS.get(x.dtype.name)
-            if element is None:
-                return f"there are no kernels for {x.dtype.name}"
+            element = _ELEMENTS[x.dtype.name]
             if wanted is not None and wanted not in element.kinds:
                 raise TypeError(f"{where} is {x.dtype.name}; the kernel wants {wanted}")
             dtype = wanted or element.kinds[0]
@@ -255,8 +248,6 @@ class CustomOp:
     def kernel(self, avals: Any, impl: str, static: Static, *, cpu: bool) -> str | None:
         """The name of the compiled kernel, or `None` where the reference is to run."""
         outs = self.outputs(avals, static)
-        why = ""
-        arguments: Any = ()
         if impl == "reference":
             why = "impl is 'reference'"
         elif self._kernel is None:
@@ -264,18 +255,18 @@ class CustomOp:
         elif not cpu:
             why = "kernels run on the CPU only"
         else:
-            arguments = self._arguments(avals, outs, static)
-            why = arguments if isinstance(arguments, str) else _compiler.unavailable()
+            why = _unsupported(avals, outs) or _compiler.unavailable()
         if why and self._reference is None:
             raise ValueError(f"{self._name}: {why}, and there is no reference; give one to custom_op")
         if why and impl == "taichi":
             raise ValueError(f"{self._name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
         if why:
             return None
+        arguments = self._arguments(avals, outs, static)
         request = capture(self._kernel, arguments, dict(static), _precision(avals, outs))
-        ranks = [-1 if kind == "scalar" else details[1] for kind, *details in arguments if kind != "template"]
+        ranks = [-1 if part[0] == "scalar" else part[2] for part in arguments if part[0] != "template"]
         codes = [_ELEMENTS[x.dtype.name].code for x in (*avals, *outs)]
-        return _compiler.load(self._kernel.__name__, request, len(avals), tuple(zip(codes, ranks, strict=True)))
+        return _compiler.load(self._kernel_name, request, len(avals), tuple(zip(codes, ranks, strict=True)))
 
     def jvp(self, primals: Any, tangents: Any, impl: str, static: Static) -> tuple[list[Array], list[Array]]:
         if self._jvp is None:
@@ -452,6 +443,13 @@ def _dtype(annotation: Any) -> str | None:
         return {float: "float", int: "int", bool: "u1"}[annotation]
     return (
         annotation.to_string() if hasattr(annotation, "to_string") and "DataType" in type(annotation).__name__ else None
+    )
+
+
+def _unsupported(avals: Any, outs: Any) -> str:
+    """Why no kernel can have these operands and results, or nothing."""
+    return next(
+        (f"there are no kernels for {x.dtype.name}" for x in (*avals, *outs) if x.dtype.name not in _ELEMENTS), ""
     )
 
 
