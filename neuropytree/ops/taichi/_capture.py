@@ -123,16 +123,27 @@ class _Pickler(pickle.Pickler):
                 return NotImplemented
             if hasattr(value, "_is_wrapped_kernel"):
                 raise TypeError(f"kernel '{self.kernel}' calls the kernel '{value.__name__}': make that a ti.func")
-            inner, kind = value, "python"
+            inner, kind, annotations = value, "python", {}
             if getattr(value, "_is_taichi_function", False):
-                inner = value.func.func  # pyright: ignore[reportFunctionMemberAccess]
-                kind = "real_func" if value._is_real_function else "pyfunc" if value.func.pyfunc else "func"  # pyright: ignore
-            annotations = {name: inner.__annotations__[name] for name in sorted(inner.__annotations__)}
+                if value._is_real_function:  # pyright: ignore[reportFunctionMemberAccess]
+                    raise TypeError(
+                        f"kernel '{self.kernel}' calls the real_func '{value.__name__}': make that a ti.func"
+                    )
+                func = value.func  # pyright: ignore[reportFunctionMemberAccess]
+                inner, kind = func.func, "pyfunc" if func.pyfunc else "func"
+                annotations = {p.name: p.annotation for p in func.arguments if p.annotation is not inspect._empty}
             arguments = (_source(inner), kind, annotations, inner.__defaults__)
             # The names come after the function, which may be among them.
             return _function, arguments, self.names(inner), None, None, _link
-        if type(value).__module__.startswith("taichi._lib") and type(value).__name__.startswith("DataType"):
+        # Taichi's types hold pointers, and some are known by their address: they are made again.
+        kind = type(value).__name__ if type(value).__module__.startswith("taichi.") else ""
+        if kind.startswith("DataType"):
             return _dtype, (value.to_string(),)
+        if kind in ("VectorType", "MatrixType"):
+            shape = (value.n,) if kind == "VectorType" else (value.n, value.m, value.ndim)
+            return type(value), (*shape, value.dtype)
+        if kind == "StructType":
+            return _struct, (value.members, value.methods)
         self.check(value, repr(value)[:60])
         return NotImplemented
 
@@ -203,13 +214,18 @@ def _function(source: str, kind: str, annotations: dict[str, Any], defaults: Any
 
     function = _define(source)
     function.__annotations__, function.__defaults__ = annotations, defaults
-    decorators = {"func": ti.func, "real_func": ti.experimental.real_func, "pyfunc": ti.pyfunc}
-    return decorators[kind](function) if kind in decorators else function
+    return {"func": ti.func, "pyfunc": ti.pyfunc, "python": lambda function: function}[kind](function)
 
 
 def _link(function: Any, names: dict[str, Any]) -> None:
     inner = function.func.func if getattr(function, "_is_taichi_function", False) else function
     inner.__globals__.update(names)
+
+
+def _struct(members: dict[str, Any], methods: dict[str, Any]) -> Any:
+    import taichi as ti
+
+    return ti.types.struct(**members, __struct_methods=methods)
 
 
 def _dtype(name: str) -> Any:

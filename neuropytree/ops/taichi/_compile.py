@@ -190,7 +190,7 @@ def compile_captured(folder: str) -> None:
         except ValueError as error:
             raise ValueError(str(error).replace(repr(FUNCTION), repr(kernel.__name__))) from None
     except Exception as error:
-        (out / "error.txt").write_text(f"{type(error).__name__}: {str(error).strip()}")
+        (out / "error.txt").write_text(f"{type(error).__name__}: {str(error).replace(f'{out}/', '').strip()}")
 
 
 if __name__ == "__main__":
