@@ -7,8 +7,8 @@ run. Starting Taichi discards whatever Taichi session the process has, so this f
     python _compile.py DIRECTORY MODULE
 
 compiles every entry of `KERNELS` in that module beside this file (a `Kernel` by name), and writes to the directory one
-object file for each and `MODULE.json`. Code is generated for any x86-64 processor; with `NEUROPYTREE_NATIVE=1` in the
-environment, for this one. And
+object file for each and `MODULE.json`. Code is generated twice, for any x86-64 processor and for those with AVX2; with
+`NEUROPYTREE_NATIVE=1` in the environment, in place of the second, for this one. And
 
     python _compile.py DIRECTORY
 
@@ -93,8 +93,14 @@ def check_layout(ir: str, parameters: Any) -> None:
         raise ValueError(f"Taichi lays out arguments as {packed_type(ir)}, expected {expected}")
 
 
-def to_object(ir: str, symbol: str, *, native: bool = False) -> bytes:
-    """An object file that defines `symbol`, the function of one kernel, from its LLVM IR text."""
+BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
+
+
+def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
+    """An object file that defines `symbol`, the function of one kernel, from its LLVM IR text.
+
+    `cpu` is one of LLVM's names, or `"native"`. Floating-point results do not depend on it: nothing is contracted.
+    """
     defined = re.findall(r"^define [^@\n]*@(\w+)\(", ir, re.MULTILINE)
     declared = re.findall(r"^declare [^@\n]*@([\w.]+)\(", ir, re.MULTILINE)
     called = [name for name in declared if name[:5] != "llvm." and name not in LIBM]
@@ -130,7 +136,9 @@ def to_object(ir: str, symbol: str, *, native: bool = False) -> bytes:
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(ir)
     module.verify()
-    cpu, features = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()) if native else ("x86-64", "")
+    features = ""
+    if cpu == "native":
+        cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     machine = target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="pic", codemodel="default")
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -155,14 +163,15 @@ def compile_module(folder: str, module: str) -> None:
 
     kernels = importlib.import_module(f"kernels.{module}").KERNELS
     start()
-    native = os.environ.get("NEUROPYTREE_NATIVE") == "1"
+    modern = "native" if os.environ.get("NEUROPYTREE_NATIVE") == "1" else MODERN
     out = pathlib.Path(folder)
     for name, ir in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
-        (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", native=native))
+        (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", cpu=BASELINE))
+        (out / f"{name}.modern.o").write_bytes(to_object(ir, f"{name}_modern", cpu=modern))
     record = {
         "taichi": ".".join(map(str, taichi.__version__)),
         "llvmlite": llvmlite.__version__,
-        "cpu": llvm.get_host_cpu_name() if native else "x86-64",
+        "cpu": f"{BASELINE}, {llvm.get_host_cpu_name() if modern == 'native' else modern}",
         "kernels": {
             name: {
                 "operands": [*entry.operands, *entry.outputs],
@@ -186,7 +195,7 @@ def compile_captured(folder: str) -> None:
         ir = to_ir({kernel.__name__: kernel}, templates)[kernel.__name__]
         check_layout(ir, parameters)
         try:
-            (out / "kernel.o").write_bytes(to_object(ir, FUNCTION, native=True))
+            (out / "kernel.o").write_bytes(to_object(ir, FUNCTION, cpu="native"))
         except ValueError as error:
             raise ValueError(str(error).replace(repr(FUNCTION), repr(kernel.__name__))) from None
     except Exception as error:
