@@ -263,7 +263,7 @@ class CustomOp:
         if why:
             return None
         arguments = self._arguments(avals, outs, static)
-        request = capture(self._kernel, arguments, dict(static), _precision(avals, outs))
+        request = capture(self._kernel, arguments, len(avals), dict(static), _precision(avals, outs))
         ranks = [-1 if part[0] == "scalar" else part[2] for part in arguments if part[0] != "template"]
         codes = [_ELEMENTS[x.dtype.name].code for x in (*avals, *outs)]
         return _compiler.load(self._kernel_name, request, len(avals), tuple(zip(codes, ranks, strict=True)))

@@ -17,6 +17,9 @@ from neuropytree.ops import _bridge, _compiler
 
 ti = pytest.importorskip("taichi", reason="kernels are written in Taichi")
 
+from neuropytree.ops.taichi import _common as common  # noqa: E402
+from neuropytree.ops.taichi._common import share  # noqa: E402
+
 TOLERANCE = 1e-12  # sums of few float64 numbers of size 1, in another order
 SCALE = 3.0
 FACTORS = (1.0, 2.0)
@@ -414,8 +417,31 @@ def test_kernels_that_cannot_be_compiled(compiled):
     def calls(x: ti.types.ndarray(), y: ti.types.ndarray()):
         double(x, y)
 
+    @ti.kernel
+    def overwrites(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            y[i] = x[i]
+        for i in range(x.shape[0] - 1):
+            x[i] += x[i + 1]
+
+    @ti.kernel
+    def clears(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            x[i] = 0
+
+    @ti.real_func
+    def real(n: ti.i32) -> ti.i32:
+        return n
+
+    @ti.kernel
+    def calls_real(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        y[0] = real(1)
+
     x = jnp.ones(3)
     for kernel, error, message in (
+        (overwrites, ValueError, r"writes to its operands \['x'\]"),
+        (clears, ValueError, r"writes to its operands \['x'\]"),
+        (calls_real, TypeError, "calls the real_func 'real': make that a ti.func"),
         (random, ValueError, r"needs Taichi's runtime \(its context.*no ti.random"),
         (uses_field, TypeError, r"kernel 'uses_field' uses weird, a .*Weird, which is not among its parameters"),
         (wrong, ValueError, r"kernel 'wrong' can't be compiled: .*undefined_name"),
@@ -580,6 +606,47 @@ print("done")
     )
     said = run(program, NEUROPYTREE_CACHE=str(tmp_path / "cache")).communicate()[0]
     assert said.strip().endswith("done"), said
+
+
+vector = ti.types.vector(3, ti.f64)
+shifts, table, precise = [(0, 1), (1, 0)], {"a": np.float64(4)}, ti.f32
+
+
+@ti.dataclass
+class Pair:
+    first: ti.f64
+    second: ti.i32
+
+    @ti.func
+    def total(self):
+        return self.first + self.second
+
+
+@ti.func
+def down(n: ti.template()):
+    if ti.static(n == 0):
+        return 1
+    else:
+        return 2 * down(n - 1)
+
+
+@ti.kernel
+def uses_much(x: ti.types.ndarray(), y: ti.types.ndarray()):
+    y[0] = ti.cast(x[0], precise)
+    y[1] = vector(x[0], x[1], x[2]).dot(vector(1, 1, 1)) + ti.math.clamp(x[2], 0.0, 1.0)
+    for s in ti.static(shifts):
+        y[2] += s[0] * 2 + s[1]
+    y[3] = table["a"] * math.pi
+    y[4] = down(3)
+    y[5] = Pair(first=x[0], second=3).total()
+    y[6] = share(10, 1, 2) + common.share(10, 1, 3)
+
+
+def test_what_a_kernel_may_use(compiled):
+    x = np.array([0.1, 2.0, 3.0])
+    op = npt.ops.custom_op(kernel=uses_much, outputs=lambda x: jax.ShapeDtypeStruct((7,), x.dtype))
+    want = [np.float32(0.1), 6.1, 3, 4 * math.pi, 8, 3.1, 8]
+    np.testing.assert_allclose(op(x), want, rtol=TOLERANCE)
 
 
 def test_a_kernel_from_a_file_and_from_a_cell(compiled, tmp_path):

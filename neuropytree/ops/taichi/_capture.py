@@ -30,7 +30,9 @@ _HERE = "kernels._capture"  # this module in the process that compiles
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset, slice, range)
 
 
-def capture(kernel: Any, parameters: tuple[tuple[Any, ...], ...], static: dict[str, Any], precision: str) -> bytes:
+def capture(
+    kernel: Any, parameters: tuple[tuple[Any, ...], ...], operands: int, static: dict[str, Any], precision: str
+) -> bytes:
     """What `restore` makes a kernel of.
 
     **Arguments:**
@@ -38,6 +40,7 @@ def capture(kernel: Any, parameters: tuple[tuple[Any, ...], ...], static: dict[s
     - `kernel`: a function with the decorator `ti.kernel`.
     - `parameters`: for each of its parameters `("array", dtype, rank, boundary)`, `("scalar", dtype)` or
       `("template",)`.
+    - `operands`: how many of them, without the templates, are operands; the others are results.
     - `static`: the values of the templates by name.
     - `precision`: the dtype of floating literals in the kernel, `"f32"` or `"f64"`.
 
@@ -47,16 +50,18 @@ def capture(kernel: Any, parameters: tuple[tuple[Any, ...], ...], static: dict[s
     buffer = io.BytesIO()
     pickler = _Pickler(buffer, function.__name__)
     source = _source(function)
-    pickler.dump((source, pickler.names(function), parameters, static, precision))
+    pickler.dump((source, pickler.names(function), parameters, operands, static, precision))
     return buffer.getvalue()
 
 
-def restore(data: bytes, folder: pathlib.Path) -> tuple[Any, tuple[tuple[Any, ...], ...], dict[str, Any], str]:
-    """The kernel, its parameters, the values of its templates and the precision. Taichi reads sources from files, which
-    are put in `folder`."""
+def restore(data: bytes, folder: pathlib.Path) -> tuple[Any, tuple[tuple[Any, ...], ...], int, dict[str, Any], str]:
+    """The kernel, its parameters, the number of operands, the values of its templates and the precision.
+
+    Taichi reads sources from files, which are put in `folder`.
+    """
     unpickler = _Unpickler(io.BytesIO(data))
     _FOLDERS.append(folder)
-    source, names, parameters, static, precision = unpickler.load()
+    source, names, parameters, operands, static, precision = unpickler.load()
     function = _define(source)
     function.__globals__.update(names)
     function.__annotations__ = dict(
@@ -65,7 +70,7 @@ def restore(data: bytes, folder: pathlib.Path) -> tuple[Any, tuple[tuple[Any, ..
 
     import taichi as ti
 
-    return ti.kernel(function), parameters, static, precision
+    return ti.kernel(function), parameters, operands, static, precision
 
 
 class _Pickler(pickle.Pickler):

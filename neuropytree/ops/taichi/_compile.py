@@ -93,6 +93,22 @@ def check_layout(ir: str, parameters: Any) -> None:
         raise ValueError(f"Taichi lays out arguments as {packed_type(ir)}, expected {expected}")
 
 
+def written(ir: str) -> set[int]:
+    """Which arguments, counted as they are packed, a kernel writes to."""
+    kind = re.escape(packed_type(ir))
+    views = re.findall(rf"^ *(%\S+) = getelementptr {kind}, .*, i64 0, i32 (\d+), i32 1$", ir, re.MULTILINE)
+    source = {value: int(argument) for value, argument in views}
+    lines = re.findall(r"^ *(%\S+) = (?:load|getelementptr|bitcast|phi|select) ([^\n]*\*[^\n]*)", ir, re.MULTILINE)
+    for _ in range(3):  # what comes round a loop is known the second time
+        for value, operands in lines:
+            for operand in re.findall(r"%[\w.]+", operands):
+                if operand in source:
+                    source.setdefault(value, source[operand])
+    stores = re.findall(r"^ *store .*, \S+\* (%[\w.]+)", ir, re.MULTILINE)
+    stores += re.findall(r"(?:atomicrmw \w+|cmpxchg|call void @llvm\.mem\w+\S*) *\(?[^%\n]*(%[\w.]+)", ir)
+    return {source[value] for value in stores if value in source}
+
+
 BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
 
 
@@ -190,10 +206,15 @@ def compile_captured(folder: str) -> None:
     restore = importlib.import_module("kernels._capture").restore
     try:
         data = (out / "kernel.pickle").read_bytes()
-        kernel, parameters, templates, precision = restore(data, out)
+        kernel, parameters, operands, templates, precision = restore(data, out)
         start(precision)
         ir = to_ir({kernel.__name__: kernel}, templates)[kernel.__name__]
         check_layout(ir, parameters)
+        names = [
+            p.name for p, (kind, *_) in zip(kernel._primal.arguments, parameters, strict=True) if kind != "template"
+        ]
+        if inputs := sorted(names[i] for i in written(ir) if i < operands):
+            raise ValueError(f"it writes to its operands {inputs}, which others may still read: write to results only")
         try:
             (out / "kernel.o").write_bytes(to_object(ir, FUNCTION, cpu="native"))
         except ValueError as error:
