@@ -143,6 +143,7 @@ class CustomOp:
         if kernel is not None and kernel._primal.return_type is not None:
             raise TypeError(f"kernel '{self._name}' returns a value; results are its last parameters")
         self._kernel, self._reference, self._outputs = kernel, reference, outputs
+        self._evaluated = functools.lru_cache(maxsize=256)(self._evaluate)
         self._kernel_name = getattr(kernel, "__name__", "")
         self._jvp, self._transpose, self._batching = jvp, transpose, batching
         self.__name__, self.__doc__ = self._name, getattr(reference or kernel, "__doc__", None)
@@ -186,7 +187,11 @@ class CustomOp:
 
     def _shapes(self, avals: Any, static: Static) -> tuple[list[jax.ShapeDtypeStruct], bool]:
         """Shapes and dtypes of the results, and whether they are a tuple."""
-        avals = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals]
+        key = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals)
+        return self._evaluated(key, static, jax.dtypes.canonicalize_dtype(float))
+
+    def _evaluate(self, avals: Any, static: Static, x64: Any) -> tuple[list[jax.ShapeDtypeStruct], bool]:
+        del x64  # the results may depend on it, so what is kept belongs to it
         if self._reference is not None:
             out = jax.eval_shape(functools.partial(self._reference, **dict(static)), *avals)
         else:
