@@ -131,7 +131,7 @@ def build(folder: pathlib.Path) -> dict:
         "missing": "",
         "library": LIBRARY,
         "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
-        "kernels": ["npt_fence", *kernels],
+        "kernels": ["npt_fence", "npt_custom", *kernels],
         "build": {
             "taichi": made[0]["taichi"],
             "llvmlite": made[0]["llvmlite"],

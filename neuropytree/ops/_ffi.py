@@ -12,7 +12,7 @@ one, and no per-edge intermediate is ever batched to be summed afterwards.
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -285,6 +285,81 @@ def make_function(
         [0] * len(out),
     )
     return function
+
+
+class Rules(Protocol):
+    """What `custom` asks of a user's operator. `static` are pairs of names and values."""
+
+    def outputs(self, avals: Any, static: Any) -> list[jax.ShapeDtypeStruct]: ...
+    def plain(self, operands: Any, static: Any) -> list[Array]: ...
+    def kernel(self, avals: Any, impl: str, static: Any, *, cpu: bool) -> str | None: ...
+    def jvp(self, primals: Any, tangents: Any, impl: str, static: Any) -> tuple[list[Array], list[Array]]: ...
+    def transpose(self, cts: Any, operands: Any, unknown: Any, static: Any) -> list[Any]: ...
+    def batch(
+        self, size: int, mapped: Any, operands: Any, impl: str, static: Any
+    ) -> tuple[list[Array], list[bool]]: ...
+
+
+def custom(rules: Rules, *operands: Array, impl: str, static: tuple[tuple[str, Any], ...]) -> list[Array]:
+    """A function with a kernel that was compiled while the program runs, under the rules that its user gave."""
+    return _custom.bind(*operands, rules=rules, impl=impl, static=static)
+
+
+def _make_custom() -> Primitive:
+    name = "npt_custom"
+    operator = Primitive(name)
+    operator.multiple_results = True
+
+    @functools.cache
+    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., list[Array]]:
+        return jax.jit(lambda *operands: operator.bind(*operands, **dict(items)))
+
+    def abstract(*avals: Any, rules: Rules, static: Any, **_: Any) -> list[ShapedArray]:
+        return [ShapedArray(x.shape, x.dtype) for x in rules.outputs(avals, static)]
+
+    def lower(ctx: Any, *operands: Any, rules: Rules, impl: str, static: Any, cpu: bool) -> Any:
+        target = rules.kernel(ctx.avals_in, impl, static, cpu=cpu)
+        if target is None:
+            plain = lambda *operands: rules.plain(operands, static)  # noqa: E731
+            return mlir.lower_fun(plain, multiple_results=True)(ctx, *operands)
+        assert name in kernels()  # registered, for there is a kernel
+        out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_out]
+        call = functools.partial(jax.ffi.ffi_call(name, out), kernel=target)
+        return mlir.lower_fun(call, multiple_results=True)(ctx, *operands)
+
+    def jvp(primals: Any, tangents: Any, *, rules: Rules, impl: str, static: Any) -> tuple[list[Array], list[Any]]:
+        out, moves = rules.jvp(primals, [ad.instantiate_zeros(t) for t in tangents], impl, static)
+        return out, [
+            move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
+            for x, move in zip(out, moves, strict=True)
+        ]
+
+    def transpose(cts: Any, *operands: Any, rules: Rules, static: Any, **_: Any) -> list[Any]:
+        unknown = [ad.is_undefined_primal(x) for x in operands]
+        avals = [
+            jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype) if u else x for x, u in zip(operands, unknown, strict=True)
+        ]
+        out = rules.transpose([ad.instantiate_zeros(ct) for ct in cts], avals, unknown, static)
+        return [ad.Zero(x.aval) if u and d is None else d for x, u, d in zip(operands, unknown, out, strict=True)]
+
+    def batcher(operands: Any, dims: Any, *, rules: Rules, impl: str, static: Any) -> tuple[list[Array], list[Any]]:
+        mapped = [d is not None for d in dims]
+        moved = [jnp.moveaxis(x, d, 0) if m else x for x, d, m in zip(operands, dims, mapped, strict=True)]
+        (size,) = {x.shape[0] for x, m in zip(moved, mapped, strict=True) if m}
+        out, of_out = rules.batch(size, mapped, moved, impl, static)
+        return out, [0 if m else None for m in of_out]
+
+    operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    operator.def_abstract_eval(abstract)
+    mlir.register_lowering(operator, functools.partial(lower, cpu=False))
+    mlir.register_lowering(operator, functools.partial(lower, cpu=True), platform="cpu")
+    ad.primitive_jvps[operator] = jvp
+    ad.primitive_transposes[operator] = transpose
+    batching.primitive_batchers[operator] = batcher
+    return operator
+
+
+_custom = _make_custom()
 
 
 def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:

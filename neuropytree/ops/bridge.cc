@@ -12,8 +12,12 @@
 // position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool; parts write to disjoint
 // memory, in the order of a single thread, so the result does not depend on their number.
 //
-// No state and no locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and
-// of that only what has been in it from the start, or is asked for; so one library serves every jaxlib.
+// No locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and of that only
+// what has been in it from the start, or is asked for; so one library serves every jaxlib.
+//
+// The one state is a list of kernels that were compiled while the program runs. `npt_register` adds to it, nothing is
+// ever taken from it, and `npt_custom` looks a kernel up by the name in its attribute `kernel`, for a name means the
+// same in every process and an address doesn't.
 //
 // kernels.h, written when the package is built, lists the kernels:
 //   #define NPT_KERNELS(K) K(name, in_place, outputs, parts, {XLA_FFI_DataType_F32, rank, words}, ...) ...
@@ -72,8 +76,15 @@ const bool kModern = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __
 constexpr size_t ItemSize(XLA_FFI_DataType dtype) {
   switch (dtype) {
     case XLA_FFI_DataType_PRED: return 1;
+    case XLA_FFI_DataType_S8: return 1;
+    case XLA_FFI_DataType_U8: return 1;
+    case XLA_FFI_DataType_S16: return 2;
+    case XLA_FFI_DataType_U16: return 2;
     case XLA_FFI_DataType_S32: return 4;
+    case XLA_FFI_DataType_U32: return 4;
     case XLA_FFI_DataType_F32: return 4;
+    case XLA_FFI_DataType_S64: return 8;
+    case XLA_FFI_DataType_U64: return 8;
     case XLA_FFI_DataType_F64: return 8;
     default: return 0;
   }
@@ -89,14 +100,18 @@ constexpr size_t PackedSize(const Operand (&operands)[N]) {
   return size;
 }
 
-XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, int operand) {
-  char message[256];
-  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %d: %s", kernel, operand, complaint);
+XLA_FFI_Error* Failure(const XLA_FFI_CallFrame* frame, const char* message, XLA_FFI_Error_Code code) {
   XLA_FFI_Error_Create_Args args{};
   args.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
   args.message = message;
-  args.errc = XLA_FFI_Error_Code_INVALID_ARGUMENT;
+  args.errc = code;
   return frame->api->XLA_FFI_Error_Create(&args);
+}
+
+XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, int operand) {
+  char message[256];
+  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %d: %s", kernel, operand, complaint);
+  return Failure(frame, message, XLA_FFI_Error_Code_INVALID_ARGUMENT);
 }
 
 // XLA asks a handler, once, which version of the interface it speaks. What is used here is older than any version, so
@@ -273,7 +288,113 @@ XLA_FFI_Error* Call(const XLA_FFI_CallFrame* frame, const Kernel& kernel) {
   return nullptr;
 }
 
+// An argument of a kernel that was compiled while the program runs: its inputs, then its outputs.
+struct Argument {
+  int32_t dtype;
+  int32_t rank;  // -1: the value itself
+};
+
+constexpr size_t kPackedCustom = 4096;
+
+struct Custom {
+  const char* name;
+  void (*function)(Context*);
+  const Argument* arguments;
+  int inputs, outputs;
+  Custom* next;
+};
+
+std::atomic<Custom*> customs{nullptr};
+
+const Custom* Find(const char* name, size_t length) {
+  for (const Custom* custom = customs.load(std::memory_order_acquire); custom != nullptr; custom = custom->next) {
+    if (std::strlen(custom->name) == length && std::memcmp(custom->name, name, length) == 0) return custom;
+  }
+  return nullptr;
+}
+
+XLA_FFI_Error* CallCustom(const XLA_FFI_CallFrame* frame, const Custom& kernel) {
+  if (frame->args.size != kernel.inputs || frame->rets.size != kernel.outputs) {
+    return Error(frame, kernel.name, "wrong number of operands or results", static_cast<int>(frame->args.size));
+  }
+  alignas(8) char packed[kPackedCustom];
+  size_t at = 0;
+  for (int i = 0; i < kernel.inputs + kernel.outputs; ++i) {
+    const Argument& expected = kernel.arguments[i];
+    const bool output = i >= kernel.inputs;
+    const auto* buffer =
+        static_cast<const XLA_FFI_Buffer*>(output ? frame->rets.rets[i - kernel.inputs] : frame->args.args[i]);
+    if (static_cast<int32_t>(buffer->dtype) != expected.dtype) return Error(frame, kernel.name, "wrong element type", i);
+    if (buffer->rank != (expected.rank < 0 ? 0 : expected.rank)) return Error(frame, kernel.name, "wrong rank", i);
+    const size_t size = ItemSize(buffer->dtype);
+    if (expected.rank < 0) {
+      at = (at + size - 1) / size * size;
+      std::memcpy(packed + at, buffer->data, size);
+      at += size;
+      continue;
+    }
+    int64_t count = 1;
+    for (int d = 0; d < expected.rank; ++d) {
+      if (buffer->dims[d] > kLargest || (count *= buffer->dims[d]) > kLargest) {
+        return Error(frame, kernel.name, "more than 2147483584 elements", i);
+      }
+    }
+    if (output && count > 0) std::memset(buffer->data, 0, static_cast<size_t>(count) * size);
+    const int64_t one = 1;  // an array of rank 0 has room for one dimension
+    const bool scalar = expected.rank == 0;
+    char* to = packed + (at + 7) / 8 * 8;
+    at = static_cast<size_t>(Pack(to, scalar ? &one : buffer->dims, scalar ? 1 : expected.rank, buffer->data) - packed);
+  }
+  Context context{packed, nullptr, 0, nullptr};
+  kernel.function(&context);
+  return nullptr;
+}
+
 }  // namespace
+
+// Adds a kernel under a name that says what it computes: one that is there already is the same. `arguments` are pairs
+// (element type, rank). Returns what is wrong, or nothing.
+extern "C" __attribute__((visibility("default"))) const char* npt_register(const char* name, void* function, int inputs,
+                                                                           int outputs, const int32_t* arguments) {
+  if (Find(name, std::strlen(name)) != nullptr) return nullptr;
+  const int count = inputs + outputs;
+  size_t size = 0;
+  for (int i = 0; i < count; ++i) {
+    if (ItemSize(static_cast<XLA_FFI_DataType>(arguments[2 * i])) == 0) return "an element type without kernels";
+    size += PackedSize(std::max(arguments[2 * i + 1], 1)) + 8;
+  }
+  if (size > kPackedCustom) return "too many arguments";
+  char* copy = new (std::nothrow) char[std::strlen(name) + 1];
+  Argument* list = new (std::nothrow) Argument[count > 0 ? count : 1];
+  Custom* custom = new (std::nothrow) Custom;
+  if (copy == nullptr || list == nullptr || custom == nullptr) return "out of memory";
+  std::strcpy(copy, name);
+  for (int i = 0; i < count; ++i) list[i] = {arguments[2 * i], arguments[2 * i + 1]};
+  *custom = {copy, reinterpret_cast<void (*)(Context*)>(function), list, inputs, outputs, customs.load()};
+  while (!customs.compare_exchange_weak(custom->next, custom, std::memory_order_release)) {
+  }
+  return nullptr;
+}
+
+extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* npt_custom(XLA_FFI_CallFrame* frame) {
+  if (Answered(frame)) return nullptr;
+  for (int64_t i = 0; i < frame->attrs.size; ++i) {
+    const XLA_FFI_ByteSpan* key = frame->attrs.names[i];
+    if (frame->attrs.types[i] != XLA_FFI_AttrType_STRING || key->len != 6 || std::memcmp(key->ptr, "kernel", 6) != 0) {
+      continue;
+    }
+    const auto* name = static_cast<const XLA_FFI_ByteSpan*>(frame->attrs.attrs[i]);
+    if (const Custom* custom = Find(name->ptr, name->len)) return CallCustom(frame, *custom);
+    char message[512];
+    std::snprintf(message, sizeof message,
+                  "neuropytree: the custom kernel %.*s isn't loaded in this process, where this program was not "
+                  "compiled. Call the custom operator here once on operands of the same dtypes and ranks, or compile "
+                  "the program here",
+                  static_cast<int>(std::min<size_t>(name->len, 128)), name->ptr);
+    return Failure(frame, message, XLA_FFI_Error_Code_FAILED_PRECONDITION);
+  }
+  return Failure(frame, "neuropytree: a call of npt_custom without a kernel", XLA_FFI_Error_Code_INVALID_ARGUMENT);
+}
 
 // The identity on any number of operands, which XLA keeps in place: it can't see through a call, so what goes in is
 // computed before, and once, and what comes out is read from memory.

@@ -130,9 +130,32 @@ def share(n, part, parts):
 
 
 @ti.func
-def lower_bound(indices: ANY, first, last, column):
-    """The first position from `first` to `last` whose index is not below `column`; indices ascend there."""
+def lower_bound(indices: ANY, first, last, column, columns):
+    """The first position from `first` to `last` whose index, one of `columns`, is not below `column`. Indices ascend.
+
+    The search begins where the position is if indices are spread evenly: a bisection of a long row that is not in the
+    cache would wait for memory ten times.
+    """
     low, high = first, last
+    if column <= 0:
+        high = first
+    elif column >= columns:
+        low = last
+    elif first < last:
+        guess = first + ti.cast(ti.cast(last - first, ti.i64) * column // columns, ti.i32)
+        step = 8
+        if indices[guess] < column:
+            low = guess + 1
+            while low + step < last and indices[low + step] < column:
+                low += step + 1
+                step *= 2
+            high = ti.min(low + step, last)
+        else:
+            high = guess
+            while high - step >= first and indices[high - step] >= column:
+                high -= step
+                step *= 2
+            low = ti.max(high - step, first)
     while low < high:
         middle = low + ((high - low) >> 1)
         if indices[middle] < column:
@@ -140,3 +163,19 @@ def lower_bound(indices: ANY, first, last, column):
         else:
             high = middle
     return low
+
+
+def masking(real: Any, size: int) -> Any:
+    """A function `(w, event)`: their product, and 0 where there is no event, whatever `w`; without a branch."""
+    integer = ti.i32 if real is ti.f32 else ti.i64
+
+    @ti.func
+    def masked(w, event):
+        value = w
+        if ti.static(size == 1):
+            value = ti.bit_cast(ti.bit_cast(w, integer) & -ti.cast(event, integer), real)
+        else:
+            value = ti.select(silent(event), ti.cast(0, real), w * event)
+        return value
+
+    return masked

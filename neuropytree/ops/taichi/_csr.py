@@ -33,6 +33,7 @@ from ._common import (
     get,
     kinds,
     lower_bound,
+    masking,
     next_group,
     share,
     silent,
@@ -46,19 +47,18 @@ def _row(maps: ANY, which: ANY, item):
     return (item // maps[1 + 2 * which]) % maps[2 + 2 * which]
 
 
-def scatter(homo: bool, boolean: bool, view: bool):
-    """Adds one event to the outputs from `low` to `high`, along its edges, and returns their number. With a `view`, the
-    weight of edge `e` is at `order[e]`."""
+def _scatter(homo: bool, boolean: bool):
+    """Adds one event to the outputs from `low` to `high`, along its edges, and returns their number."""
 
     @ti.func
-    def row(out: ANY, weight: ANY, indices: ANY, indptr: ANY, order: ANY, i, event, o, w_row, low, high, whole):
+    def row(out: ANY, weight: ANY, indices: ANY, indptr: ANY, i, event, o, w_row, low, high, columns):
         first = indptr[i]
         last = indptr[i + 1]
-        if not whole:
-            first = lower_bound(indices, first, last, low)
-            last = lower_bound(indices, first, last, high)
+        if high - low < columns:
+            first = lower_bound(indices, indptr[i], last, low, columns)
+            last = lower_bound(indices, first, last, high, columns)
         for e in range(first, last):
-            w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
+            w = get(weight, w_row, 0 if ti.static(homo) else e)
             add(out, o, indices[e], w if ti.static(boolean) else w * event)
         return last - first
 
@@ -68,7 +68,7 @@ def scatter(homo: bool, boolean: bool, view: bool):
 def _matvec(real, homo: bool, size: int):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of columns."""
     del real
-    row = scatter(homo, size == 1, view=False)
+    row = _scatter(homo, size == 1)
 
     @ti.func
     def body(
@@ -95,7 +95,7 @@ def _matvec(real, homo: bool, size: int):
             for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
                 event = get(x, x_row, i)
                 if not silent(event):
-                    done += row(out, weight, indices, indptr, indptr, i, event, o, w_row, low, high, whole)
+                    done += row(out, weight, indices, indptr, i, event, o, w_row, low, high, columns)
             group = next_group(words, size, group + 1, end)
         return ti.select(group < end, group - first // GROUP, -1), done
 
@@ -104,6 +104,7 @@ def _matvec(real, homo: bool, size: int):
 
 def _transposed_matvec(real, homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`. Items are rows, and parts, ranges of them."""
+    masked = masking(real, size)
 
     @ti.func
     def body(
@@ -139,10 +140,7 @@ def _transposed_matvec(real, homo: bool, size: int):
                 total = ti.cast(0, real)
                 for e in range(indptr[i], indptr[i + 1]):
                     event = get(y, y_row, indices[e])
-                    w = get(weight, w_row, 0 if ti.static(homo) else e)
-                    if ti.static(size > 1):
-                        w *= event
-                    total += ti.select(silent(event), 0, w)
+                    total += masked(get(weight, w_row, 0 if ti.static(homo) else e), event)
                 add(out, o, i, total)
             i += 1
         return ti.select(i < end, i, -1), indptr[i] - first
@@ -150,8 +148,9 @@ def _transposed_matvec(real, homo: bool, size: int):
     return body
 
 
-def _outer(p_size: int, q_size: int):
+def _outer(real, p_size: int, q_size: int):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them."""
+    masked = masking(real, q_size)
 
     @ti.func
     def body(
@@ -184,9 +183,7 @@ def _outer(p_size: int, q_size: int):
                 if not silent(pre):
                     done += indptr[i + 1] - indptr[i]
                     for e in range(indptr[i], indptr[i + 1]):
-                        post = get(q, q_row, indices[e])
-                        if not silent(post):
-                            add(out, o, e, pre * post)
+                        add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
             group = next_group(p_words, p_size, group + 1, end)
         return ti.select(group < end, group - first // GROUP, -1), done
 
@@ -307,7 +304,7 @@ def _kernels() -> dict[str, Kernel]:
                 kernels[f"npt_csr_{operation}_{name}_{weight}_{kind}{suffix}"] = Kernel(kernel, operands, parts=parts)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
-            kernel = _sampled(_outer(p_size, q_size), real, p_event, q_event, batched)
+            kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched)
             operands = (values, p_operand, q_operand, *edges)
             kernels[f"npt_csr_outer_{name}_{p}_{q}{suffix}"] = Kernel(kernel, operands, parts=4)
     return kernels

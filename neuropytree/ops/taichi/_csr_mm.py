@@ -15,7 +15,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, lower_bound, share, silent
+from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, lower_bound, masking, share, silent
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
 LANES = 8
@@ -39,19 +39,9 @@ def _weight(homo: bool, view: bool):
     return at
 
 
-def _times(size: int):
-    @ti.func
-    def product(w, event):
-        if ti.static(size > 1):
-            w *= event
-        return ti.select(silent(event), 0, w)
-
-    return product
-
-
-def _scattered(homo: bool, size: int, view: bool):
+def _scattered(real, homo: bool, size: int, view: bool):
     """`out[j, k] += w_e * x[i, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of columns `k`."""
-    at, times = _weight(homo, view), _times(size)
+    at, times = _weight(homo, view), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, x: ANY, indices: ANY, indptr: ANY, order: ANY, begin, budget, part, parts):
@@ -80,9 +70,9 @@ def _scattered(homo: bool, size: int, view: bool):
     return body
 
 
-def _gathered(homo: bool, size: int):
+def _gathered(real, homo: bool, size: int):
     """`out[i, k] += w_e * y[j, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), _times(size)
+    at, times = _weight(homo, False), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -105,9 +95,11 @@ def _gathered(homo: bool, size: int):
 def _sampled(real, p_size: int, q_size: int):
     """`out[e] += sum_k p[i, k] * q[j, k]` for every edge `e` from `i` to `j`. Items are rows; parts, ranges of them."""
 
+    by_p, by_q = masking(real, p_size), masking(real, q_size)
+
     @ti.func
     def times(a, b):
-        return ti.select(silent(a) or silent(b), ti.cast(0, real), ti.cast(a, real) * ti.cast(b, real))
+        return by_q(by_p(ti.cast(1, real), a), b)
 
     @ti.func
     def body(out: ANY, p: ANY, q: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -156,8 +148,8 @@ def _scattered_vector(homo: bool, size: int):
                 first = starts[j]
                 last = starts[j + 1]
                 if parts > 1:
-                    first = lower_bound(rows, first, last, low)
-                    last = lower_bound(rows, first, last, high)
+                    first = lower_bound(rows, starts[j], last, low, n_out)
+                    last = lower_bound(rows, first, last, high, n_out)
                 for e in range(first, last):
                     w = at(weight, order, e)
                     out[rows[e]] += w if ti.static(size == 1) else w * event
@@ -170,7 +162,7 @@ def _scattered_vector(homo: bool, size: int):
 
 def _gathered_vector(real, homo: bool, size: int):
     """The same along the rows. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), _times(size)
+    at, times = _weight(homo, False), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -250,10 +242,10 @@ def _kernels() -> dict[str, Kernel]:
             homo, suffix = weight == "homo", f"{name}_{weight}_{kind}"
             operands = (vector, vector, operand, INDICES, INDICES)
             viewed = (*operands, INDICES, INDICES, INDICES)
-            scattered, gathered = _scattered(homo, size, False), _gathered(homo, size)
+            scattered, gathered = _scattered(real, homo, size, False), _gathered(real, homo, size)
             kernels[f"npt_csr_mm_{suffix}"] = Kernel(_plain(scattered, real, event, True), operands, parts=1)
             kernels[f"npt_csr_tmm_{suffix}"] = Kernel(_plain(gathered, real, event, False), operands, parts=4)
-            kernel = _viewed(_scattered(homo, size, True), gathered, real, event)
+            kernel = _viewed(_scattered(real, homo, size, True), gathered, real, event)
             kernels[f"npt_csc_tmm_{suffix}"] = Kernel(kernel, viewed, parts=1)
             kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event)
             kernels[f"npt_csc_tmv_{suffix}"] = Kernel(kernel, viewed, parts=1)
