@@ -81,7 +81,9 @@ def _edges(
 def _number(law: str, word: Array) -> Array:
     if law == "constant":
         return jnp.zeros(word.shape, jnp.float32)
-    return _random.uniform(word, word, jnp.float32) if law == "uniform" else _random.normal(word, jnp.float64)
+    return (
+        _random.uniform(word, word, jnp.float32) if law == "uniform" else _random.normal(word, jnp.result_type(float))
+    )
 
 
 def _basis(law: str, z: Array, dtype: Any) -> list[Array]:
