@@ -62,8 +62,8 @@ def _edges(
     def body(state: Any) -> Any:
         k, position, carry = state
         counter = _random.word(k)
-        w0, w1 = _random.philox(*words, counter)
-        v0, v1 = (w0, w1) if law == "constant" else _random.philox(*words, counter | np.uint32(HIGHEST))
+        w0, w1 = _random.fold(*words, counter)
+        v0, v1 = (w0, w1) if law == "constant" else _random.fold(*words, counter | np.uint32(HIGHEST))
         carry, position = draw(carry, position, w0, w1, v0)
         if not low_bits:
             carry, position = draw(carry, position, w1, w1, v1)

@@ -1,6 +1,6 @@
 """Counter-based random numbers: a pure function of a seed and some whole numbers, the same bits here and in kernels.
 
-What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithmetic on 32 bits, which no compiler can
+What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithmetic, here on 32 bits, which no compiler can
 round in another way.
 """
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, UInt
 
-from .taichi._philox import LN2, LOG, MULTIPLIER, QUANTILE, ROUNDS, WEYL
+from .taichi._constants import LN2, LOG, MIX, MULTIPLIER, QUANTILE, ROUNDS, STEP, WEYL
 
 Word = UInt[Array, "..."]
 
@@ -50,6 +50,29 @@ def philox(a: Word, b: Word, key: Word) -> tuple[Word, Word]:
         k = key + _u32(r * WEYL % 2**32)
         a, b = high_product(a, _u32(MULTIPLIER)) ^ k ^ b, a * _u32(MULTIPLIER)
     return a, b
+
+
+def fold(first: Word, second: Word, counter: Word) -> tuple[Word, Word]:
+    """Two words from two words and one more counter: that output of SplitMix64 from the state that the words are."""
+    one, zero = _u32(1), _u32(0)
+    number = counter + one
+    carry = jnp.where(number == zero, one, zero)  # the counter of 2^32 - 1
+    high, low = _product(carry, number, STEP)
+    low = second + low
+    high = first + high + jnp.where(low < second, one, zero)
+    for by, factor in zip((30, 27), MIX, strict=True):
+        high, low = _product(*_xor_shifted(high, low, by), factor)
+    return _xor_shifted(high, low, 31)
+
+
+def _product(high: Word, low: Word, factor: tuple[int, int]) -> tuple[Word, Word]:
+    """The product of two numbers of 64 bits, modulo 2^64, each as its halves."""
+    a, b = map(_u32, factor)
+    return high_product(low, b) + low * a + high * b, low * b
+
+
+def _xor_shifted(high: Word, low: Word, by: int) -> tuple[Word, Word]:
+    return high ^ _shift(high, by), low ^ (_shift(low, by) | (high << _u32(32 - by)))
 
 
 def _signed(x: Word) -> Array:
@@ -127,10 +150,10 @@ def _dtype(dtype: Any) -> Any:
 def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
     r"""Two independent random words of 32 bits, a pure function of a seed and some counters.
 
-    The generator is Philox-2x32 with seven rounds: the first two counters are enciphered with the seed as key, and what
-    comes out with each further counter as key. So, for one seed, no two pairs of counters have the same words. In a
-    kernel, `stream(seed, a, b)` and then `fold(*words, c)` of `neuropytree.ops.taichi` give the same bits, on every
-    backend.
+    The first two counters are enciphered by Philox-2x32 with seven rounds and the seed as key: for one seed, no two
+    pairs of counters have the same words. The 64 bits that come out are the state of a SplitMix64 generator, from which
+    a third counter `c` takes output number `c`, and so on. In a kernel, `stream(seed, a, b)` and then
+    `fold(first, second, c)` of `neuropytree.ops.taichi` give the same bits, on every backend.
 
     **Arguments:**
 
@@ -143,7 +166,8 @@ def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
     **Raises:** `ValueError` without counters or for a number that needs more than 32 bits; `TypeError` for one that
     isn't whole.
 
-    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi:10.1145/2063384.2063405.
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi:10.1145/2063384.2063405; Steele et
+    al. 2014, "Fast splittable pseudorandom number generators", doi:10.1145/2660193.2660195.
 
     !!! example
 
@@ -160,7 +184,7 @@ def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
     key, first, second, *rest = (jnp.broadcast_to(x, shape) for x in (key, first, second, *rest))
     words = philox(first, second, key)
     for x in rest:
-        words = philox(*words, x)
+        words = fold(*words, x)
     return words
 
 

@@ -10,7 +10,7 @@ order: any number can be had at any time.
 
 import taichi as ti
 
-from ._philox import LN2, LOG, MULTIPLIER, QUANTILE, ROUNDS, WEYL
+from ._constants import LN2, LOG, MIX, MULTIPLIER, QUANTILE, ROUNDS, STEP, WEYL
 
 ANY = ti.template()
 
@@ -35,8 +35,18 @@ def stream(seed, a, b):
 
 @ti.func
 def fold(first, second, counter):
-    """The pair of words of one more counter."""
-    return philox(first, second, counter)
+    """The pair of words of one more counter: that output of SplitMix64 from the state that the words are."""
+    state = (ti.cast(first, ti.u64) << ti.u64(32)) | ti.cast(second, ti.u64)
+    z = state + (ti.cast(ti.cast(counter, ti.u32), ti.u64) + ti.u64(1)) * _constant(ti.static(STEP))
+    z = (z ^ (z >> ti.u64(30))) * _constant(ti.static(MIX[0]))
+    z = (z ^ (z >> ti.u64(27))) * _constant(ti.static(MIX[1]))
+    z = z ^ (z >> ti.u64(31))
+    return ti.cast(z >> ti.u64(32), ti.u32), ti.cast(z, ti.u32)
+
+
+@ti.func
+def _constant(halves: ANY):
+    return (ti.u64(halves[0]) << ti.u64(32)) | ti.u64(halves[1])
 
 
 @ti.func

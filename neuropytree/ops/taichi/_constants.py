@@ -1,6 +1,6 @@
-"""The numbers in the counter-based generator, for Taichi and for JAX: one place, so that both give the same bits.
+"""The constants of the counter-based generator, for Taichi and for JAX: one place, so that both give the same bits.
 
-Everything is integer arithmetic on 32 bits, and the last step an exact scaling to floating point. So no compiler can
+Everything is integer arithmetic, and the last step an exact scaling to floating point. So no compiler can
 change a bit, whatever it contracts or reorders.
 """
 
@@ -8,6 +8,10 @@ change a bit, whatever it contracts or reorders.
 ROUNDS = 7
 MULTIPLIER = 0xD256D193
 WEYL = 0x9E3779B9
+
+# SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195), as upper and lower half of each constant
+STEP = (0x9E3779B9, 0x7F4A7C15)
+MIX = ((0xBF58476D, 0x1CE4E5B9), (0x94D049BB, 0x133111EB))
 
 LN2 = 93032640  # times 2^27
 # ln 2 - ln(1 + t) for t from 0 to 1, in powers of y = 2 t - 1, highest first, times 2^30; error below 1e-8
