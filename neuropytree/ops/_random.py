@@ -1,7 +1,7 @@
 """Counter-based random numbers: a pure function of a seed and some whole numbers, the same bits here and in kernels.
 
-What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithmetic, here on 32 bits, which no compiler can
-round in another way.
+What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithmetic, here on 32 bits, which no compiler
+can round in another way.
 """
 
 from typing import Any
