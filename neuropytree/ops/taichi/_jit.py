@@ -2,7 +2,7 @@
 
 `place = [seed, row_offset, column_offset, skip, columns]`: the first row and column of this matrix within the whole
 one, whether row and column of equal number are never connected, and into how many columns vectors are divided (1 but
-for products with matrices). `table` is that of `neuropytree.ops._gaps`.
+for products with matrices). `table` is that of `neuropytree.ops._gaps`, and `pairs` the same as words of 64 bits.
 
 Blocks of columns have streams of their own, and in a block the draws follow each other: draw `d` uses word `d % 2` of
 counter `d // 2` where a gap takes one word, and counter `d` where it takes two. The number behind a weight comes from
@@ -33,17 +33,19 @@ from ._common import (
 )
 from ._random import fold, normal, stream, uniform
 
-HEADER = 4
+HEADER = 2  # pairs of numbers
 LAWS = ("constant", "uniform", "normal")
 
 
 @ti.func
-def _pick(table: ANY, first, bits, word):
-    """The value that a word stands for in the table of `2**bits` values from `first` on."""
+def _pick(pairs: ANY, first, bits, word):
+    """The value that a word stands for in the table of `2**bits` pairs from `first` on."""
     value = ti.cast(word >> ti.cast(32 - bits, ti.u32), ti.i32)
-    threshold = ti.cast(table[first + 2 * value], ti.u32)
-    alias = table[first + 2 * value + 1]
-    return ti.select((word << ti.cast(bits, ti.u32)) < threshold, value, alias)
+    pair = pairs[
+        first + value
+    ]  # one load of both, or the compiler makes a branch of the choice, which nothing foresees
+    alias = ti.cast(ti.cast(pair >> ti.u64(32), ti.u32), ti.i32)
+    return ti.select((word << ti.cast(bits, ti.u32)) < ti.cast(pair, ti.u32), value, alias)
 
 
 @ti.func
@@ -64,10 +66,10 @@ def _edges(visit, law: str, real):
         return z
 
     @ti.func
-    def row(out: ANY, a: ANY, b: ANY, place: ANY, table: ANY, i, event, low, high):
+    def row(out: ANY, a: ANY, b: ANY, place: ANY, pairs: ANY, table: ANY, i, event, low, high):
         high_bits, low_bits, block_bits = table[0], table[1], table[2]
         last_value = (1 << high_bits) - 1
-        second = HEADER + (2 << high_bits)
+        second = HEADER + (1 << high_bits)
         number_of_row = place[1] + i
         first, last = place[2] + low, place[2] + high
         done = 0
@@ -84,16 +86,16 @@ def _edges(visit, law: str, real):
             while position < limit - 1:
                 w0, w1 = fold(s0, s1, k)
                 v0, v1 = fold(s0, s1, ti.cast(k, ti.u32) | ti.u32(0x80000000))  # unused ones cost nothing
-                digit = _pick(table, HEADER, high_bits, w0)
+                digit = _pick(pairs, HEADER, high_bits, w0)
                 rest = 0
                 if low_bits != 0:
-                    rest = _pick(table, second, low_bits, w1)
+                    rest = _pick(pairs, second, low_bits, w1)
                 ends = digit == last_value
                 position += (digit << low_bits) + ti.select(ends, 0, 1 + rest)
                 if _is_edge(ends, position, begin, inside, forbidden):
                     visit(out, a, b, place, i, to_column + position, event, number(v0))
                 if low_bits == 0:
-                    digit = _pick(table, HEADER, high_bits, w1)
+                    digit = _pick(pairs, HEADER, high_bits, w1)
                     ends = digit == last_value
                     position += digit + ti.select(ends, 0, 1)
                     if _is_edge(ends, position, begin, inside, forbidden):
@@ -132,7 +134,14 @@ def _matvec(law: str, real, size: int):
 
     @ti.kernel
     def kernel(
-        out: real_array, theta: real_array, words: WORDS, x: event_array, place: INDEX, table: INDEX, span: INDEX
+        out: real_array,
+        theta: real_array,
+        words: WORDS,
+        x: event_array,
+        place: INDEX,
+        pairs: WORDS,
+        table: INDEX,
+        span: INDEX,
     ):
         ti.loop_config(serialize=True)
         for _ in range(1):
@@ -149,7 +158,7 @@ def _matvec(law: str, real, size: int):
                 for i in range(GROUP * group, ti.min(GROUP * (group + 1), n)):
                     event = x[i]
                     if not silent(event):
-                        done += row(out, theta, x, place, table, i, event, low, high)
+                        done += row(out, theta, x, place, pairs, table, i, event, low, high)
                 group = next_group(words, size, group + 1, end)
             span[4] = ti.select(group < end, group, -1)
 
@@ -180,7 +189,9 @@ def _matmat(law: str, real):
     real_array = array(real)
 
     @ti.kernel
-    def kernel(out: real_array, theta: real_array, x: real_array, place: INDEX, table: INDEX, span: INDEX):
+    def kernel(
+        out: real_array, theta: real_array, x: real_array, place: INDEX, pairs: WORDS, table: INDEX, span: INDEX
+    ):
         ti.loop_config(serialize=True)
         for _ in range(1):
             width, bits = place[4], table[2]
@@ -197,7 +208,7 @@ def _matmat(law: str, real):
                 while c < width and silent(x[i * width + c]):
                     c += 1
                 if c < width:
-                    done += width * row(out, theta, x, place, table, i, 0, low, high)
+                    done += width * row(out, theta, x, place, pairs, table, i, 0, low, high)
                 i += 1
             span[4] = ti.select(i < n, i, -1)
 
@@ -222,7 +233,14 @@ def _transposed(law: str, real, size: int):
 
     @ti.kernel
     def kernel(
-        out: real_array, theta: real_array, words: WORDS, y: real_array, place: INDEX, table: INDEX, span: INDEX
+        out: real_array,
+        theta: real_array,
+        words: WORDS,
+        y: real_array,
+        place: INDEX,
+        pairs: WORDS,
+        table: INDEX,
+        span: INDEX,
     ):
         ti.loop_config(serialize=True)
         for _ in range(1):
@@ -234,7 +252,7 @@ def _transposed(law: str, real, size: int):
                 i = end
             done = 0
             while i < end and (done < span[1] or span[3] > 1):
-                done += width * row(out, theta, y, place, table, i, 0, 0, columns)
+                done += width * row(out, theta, y, place, pairs, table, i, 0, 0, columns)
                 i += 1
             span[4] = ti.select(i < end, i, -1)
 
@@ -260,7 +278,7 @@ def _outer(law: str, real, size: int):
     real_array = array(real)
 
     @ti.kernel
-    def kernel(out: real_array, p: real_array, q_words: WORDS, q: real_array, place: INDEX, table: INDEX):
+    def kernel(out: real_array, p: real_array, q_words: WORDS, q: real_array, place: INDEX, pairs: WORDS, table: INDEX):
         ti.loop_config(serialize=True)
         for _ in range(1):
             width = place[4]
@@ -271,7 +289,7 @@ def _outer(law: str, real, size: int):
                     while c < width and silent(p[i * width + c]):
                         c += 1
                     if c < width:
-                        _done = row(out, p, q, place, table, i, 0, 0, columns)
+                        _done = row(out, p, q, place, pairs, table, i, 0, 0, columns)
 
     return kernel
 
@@ -281,7 +299,7 @@ def _kernels() -> dict[str, Kernel]:
     for (name, real), law in itertools.product(REAL.items(), LAWS):
         values, events = Operand(name, 1), kinds(name)
         whole, size = events["float"].operand, events["float"].size
-        where = (INDICES, INDICES)
+        where = (INDICES, Operand("s32", 1, True))
         for kind, (_, bytes_, operand) in events.items():
             kernels[f"npt_jit_mv_{name}_{law}_{kind}"] = Kernel(
                 _matvec(law, real, bytes_), (values, values, operand, *where), parts=2
