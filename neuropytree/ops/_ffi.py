@@ -142,8 +142,13 @@ def make_operator(
         (size,) = sizes
         if any(d is not None for d in dims[count:]):
             operands, dims = operands[:count], dims[:count]
-        if any(d is not None for d in dims[3:]):  # another connectivity in each: no kernel has that
-            return jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands), 0
+        if any(d is not None for d in dims[3:]):  # another connectivity in each: one after the other
+
+            def item(k: Array) -> Array:
+                at = functools.partial(jax.lax.dynamic_index_in_dim, index=k, keepdims=False)
+                return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
+
+            return jax.lax.map(item, jnp.arange(size)), 0
         moved = [
             jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands[:3], dims[:3], strict=True)
