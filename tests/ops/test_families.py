@@ -132,12 +132,12 @@ def every_operation(case, boolean):
     return operands, jax.jit(ours), jax.jit(dense)
 
 
-@pytest.mark.parametrize("size", [(12, 9), (1, 1), (17, 33), (0, 4), (4, 0), (1, 5)])
+@pytest.mark.parametrize("size", [(12, 9), (1, 1), (17, 33), (0, 4), (4, 0)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_values(family, size, impl):
     if family == "bsr" and 0 in size:
         pytest.skip("blocks without elements are refused")
-    for boolean in (False, True):
+    for boolean in (False, True)[: 1 + (size == (17, 33))]:
         case = Case(family, impl, *size, np.float32 if boolean else np.float64)
         operands, ours, dense = every_operation(case, boolean)
         case.close(ours(operands), dense(operands))
@@ -170,17 +170,18 @@ def test_derivatives(family, impl):
             return jax.grad(lambda x: sum(jnp.sum(jnp.sin(y)) for y in function(x).values()))(operands)
 
         def every(operands, tangents):
-            first = jax.jvp(function, (operands,), (tangents,))
-            out, pull = jax.vjp(gradient, operands)
-            return first, out, jax.jvp(gradient, (operands,), (tangents,)), pull(tangents)
+            _, pull = jax.vjp(gradient, operands)
+            forward = [jax.jvp(f, (operands,), (tangents,)) for f in (function, gradient)]
+            return forward, pull(tangents)
 
         return jax.jit(every)(operands, tangents)
 
     case.close(derivatives(ours), derivatives(dense))
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "operation"), [*itertools.product(FAMILIES[:3], ["matvec", "outer"]), ("coo shared", "matvec")]
+)
 def test_vmap_nested_and_its_gradient(family, operation, impl):
     case = Case(family, impl, 6, 9)
     a, b = case.operands(operation)
@@ -190,7 +191,7 @@ def test_vmap_nested_and_its_gradient(family, operation, impl):
 
     def every(function, a, b, aa, bb, a6, b6, yes):
         nested = [(jax.vmap(function, axes), (aa if axes[0] == 0 else a, bb if axes[1] == 0 else b)) for axes in AXES]
-        for axes, inner in [(AXES[0], AXES[1]), (AXES[2], AXES[0]), (AXES[2], AXES[1])]:
+        for axes, inner in [(AXES[0], AXES[1]), (AXES[2], AXES[0])]:
             picked = [
                 {(False, False): one, (True, False): outer, (False, True): both[0], (True, True): both}[o == 0, i == 0]
                 for o, i, one, outer, both in zip(axes, inner, (a, b), (aa, bb), (a6, b6), strict=True)
@@ -264,7 +265,7 @@ def test_infinite_weights_reach_only_the_targets_of_events(family, impl):
     case = Case(family, impl, 12, 9)
     w = np.ones(case.shape)
     w[case.rows % 3 == 1] = np.inf
-    x = jnp.arange(12.0) * (np.arange(12) % 2)
+    x = jnp.asarray(np.arange(12.0) * (np.arange(12) % 2))
     m = np.zeros((12, 9))
     np.add.at(m, (case.rows[case.edge], case.cols[case.edge]), w[case.edge])
     want = m[1::2].T @ np.arange(1.0, 12, 2)
