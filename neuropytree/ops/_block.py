@@ -139,22 +139,24 @@ def _outer_kernel(acc: Any, p: Any, q: Any, **_: Any) -> str | None:
     return _kernel("outer", p, acc)
 
 
-def _matvec_pays(acc: Array, w: Array, x: Array, *, dense: bool, **_: Any) -> Array | bool:
-    return not dense or _few(x)
+def _matvec_pays(acc: Array, w: Array, x: Array, **_: Any) -> Array:
+    return _few(x, together=w.size // w.shape[-1] < x.size // x.shape[-1] if 0 not in (w.size, x.size) else False)
 
 
-def _transposed_pays(acc: Array, w: Array, y: Array, *, dense: bool, **_: Any) -> bool:
-    return not dense
+def _transposed_pays(acc: Array, w: Array, y: Array, **_: Any) -> bool:
+    return False  # all rows are read whatever the events, and a dot reads them faster
 
 
-def _outer_pays(acc: Array, p: Array, q: Array, *, dense: bool, **_: Any) -> Array | bool:
-    summed = any(have < max(got) for have, *got in zip(acc.shape[:-1], p.shape[:-1], q.shape[:-1], strict=True))
-    return not (dense and summed) or _few(p)
+def _outer_pays(acc: Array, p: Array, q: Array, **_: Any) -> Array | bool:
+    lead = zip(acc.shape[:-1], p.shape[:-1], q.shape[:-1], strict=True)
+    summed = any(have < max(got) for have, *got in lead)
+    return _few(p, together=True) if summed else True
 
 
-def _few(x: Array) -> Array:
-    """Whether adding the rows of the events is quicker than a dot, which takes all rows together: measured."""
-    return jnp.count_nonzero(x) < x.size // 8
+def _few(x: Array, *, together: bool) -> Array:
+    """Whether adding the rows of the events is quicker than a dot of all rows; `together`, of many vectors with one
+    matrix, where the dot reads the matrix once. Both shares are measured."""
+    return jnp.count_nonzero(x) < x.size // (64 if together else 8)
 
 
 def _matvec_transpose_weight(ct: Any, x: Any, *indices: Any, aval: Any, **params: Any) -> Array:

@@ -21,8 +21,8 @@ def bsr_matvec(
 ) -> Float[Array, " cols"]:
     r"""Carries events from pre to post: $\mathrm{out}_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$.
 
-    A call costs the rows, within blocks, of the neurons that fired. A zero event meets no weight: 0 times an infinite
-    or NaN weight adds nothing.
+    While few neurons fire, a call costs their rows within the blocks; where it is more than one in eight, XLA's dot
+    takes all rows at once. Either way a zero event meets no weight: 0 times an infinite or NaN weight adds nothing.
 
     **Arguments:**
 
@@ -31,7 +31,7 @@ def bsr_matvec(
       or floats that multiply.
     - `indices`, `indptr`: int32, valid (`npt.connect.Block` checks them once).
     - `acc`: what to add to, shape `(cols,)`, a multiple of `width`.
-    - `impl`: `"auto"` takes the compiled kernel where there is one, `"taichi"` insists on it, `"reference"` is plain
+    - `impl`: `"auto"` takes the compiled kernel where it is the quicker, `"taichi"` insists on it, `"reference"` is plain
       JAX.
 
     **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in data, events and `acc`.
