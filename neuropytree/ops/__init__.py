@@ -16,8 +16,12 @@ from ._coo import coo_outer as coo_outer
 from ._coo import coo_outer_matmat as coo_outer_matmat
 from ._coo import coo_transposed_matmat as coo_transposed_matmat
 from ._coo import coo_transposed_matvec as coo_transposed_matvec
+from ._csc import csr_to_csc as csr_to_csc
+from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
 from ._csr import csr_outer as csr_outer
+from ._csr import csr_outer_matmat as csr_outer_matmat
+from ._csr import csr_transposed_matmat as csr_transposed_matmat
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
 from ._dense import dense_matmat as dense_matmat
 from ._dense import dense_matvec as dense_matvec

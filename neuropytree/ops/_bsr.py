@@ -31,8 +31,8 @@ def bsr_matvec(
       or floats that multiply.
     - `indices`, `indptr`: int32, valid (`npt.connect.Block` checks them once).
     - `acc`: what to add to, shape `(cols,)`, a multiple of `width`.
-    - `impl`: `"auto"` takes the compiled kernel where it is the quicker, `"taichi"` insists on it, `"reference"` is plain
-      JAX.
+    - `impl`: `"auto"` takes the compiled kernel where it is the quicker, `"taichi"` insists on it, `"reference"` is
+      plain JAX.
 
     **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in data, events and `acc`.
 

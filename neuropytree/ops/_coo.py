@@ -68,7 +68,7 @@ def _outer_kernel(acc: Any, p: Any, q: Any) -> str | None:
 
 def _matvec_transpose_weight(ct: Any, x: Any, sources: Any, targets: Any, *, aval: Any, **params: Any) -> Array:
     if aval.shape[-1] == 1:
-        return _shared_weight(matvec_p, ct, x, sources, targets, aval, **params)
+        return _shared_weight(matvec_p, ct, x, sources, targets, aval=aval, **params)
     return outer_p.bind(zeros(aval), x, ct, sources, targets, **params)
 
 
