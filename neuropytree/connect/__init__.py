@@ -12,3 +12,5 @@ from ._dense import OneToOne as OneToOne
 from ._fixed_prob import FixedProb as FixedProb
 from ._from import from_coo as from_coo
 from ._from import from_scipy as from_scipy
+from ._jit import JIT as JIT
+from ._jit import JITFixedProb as JITFixedProb

@@ -38,6 +38,25 @@ def kernels() -> frozenset[str]:
     return frozenset(bridge.handlers)
 
 
+class _Operator(Primitive):
+    """A primitive whose operands, inside `jax.shard_map`, are all made to vary over the devices that any varies over:
+    what is the same on all devices then gets the sum of its cotangents, as for JAX's own operations."""
+
+    def bind(self, *operands: Any, **params: Any) -> Any:
+        axes = [_varying(x) for x in operands]
+        every = frozenset().union(*axes)
+        if every:
+            missing = [tuple(sorted(every - own, key=str)) for own in axes]
+            operands = tuple(jax.lax.pcast(x, m, to="varying") for x, m in zip(operands, missing, strict=True))
+        return super().bind(*operands, **params)
+
+
+def _varying(x: Any) -> frozenset[Any]:
+    """The mesh axes of `jax.shard_map` over which a value varies."""
+    of = jax.typeof(x)
+    return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
+
+
 def make_operator(
     name: str,
     *,
@@ -72,7 +91,7 @@ def make_operator(
     if missing:
         raise TypeError(f"operator '{name}' lacks the rules {missing}: every operator has all of them")
     assert reference is not None and kernel is not None  # for the type checker: refused above
-    operator = Primitive(name)
+    operator = _Operator(name)
 
     def bind(*operands: Any, **params: Any) -> Array:
         return operator.bind(*operands, **params)
@@ -82,7 +101,7 @@ def make_operator(
         return jax.jit(functools.partial(bind, **dict(items)))
 
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
-    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype))
+    operator.def_abstract_eval(lambda acc, *operands, **params: acc.update(weak_type=False))
 
     count = 3 + indices
 
