@@ -2,6 +2,8 @@
 
 from ._base import AbstractConnectivity as AbstractConnectivity
 from ._base import AbstractConnector as AbstractConnector
+from ._block import Block as Block
+from ._block import from_bsr as from_bsr
 from ._csr import CSR as CSR
 from ._dense import AllToAll as AllToAll
 from ._dense import Dense as Dense

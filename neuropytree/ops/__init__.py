@@ -1,9 +1,24 @@
 """Sparse, event-driven operators with every JAX transformation."""
 
+from ._bsr import bsr_matmat as bsr_matmat
+from ._bsr import bsr_matvec as bsr_matvec
+from ._bsr import bsr_outer as bsr_outer
+from ._bsr import bsr_outer_matmat as bsr_outer_matmat
+from ._bsr import bsr_transposed_matmat as bsr_transposed_matmat
+from ._bsr import bsr_transposed_matvec as bsr_transposed_matvec
 from ._common import implementation as implementation
 from ._compiler import KernelCache as KernelCache
 from ._compiler import clear_kernel_cache as clear_kernel_cache
 from ._compiler import kernel_cache_info as kernel_cache_info
+from ._convert import coo_to_csr as coo_to_csr
+from ._convert import csr_to_coo as csr_to_coo
+from ._convert import csr_to_dense as csr_to_dense
+from ._coo import coo_matmat as coo_matmat
+from ._coo import coo_matvec as coo_matvec
+from ._coo import coo_outer as coo_outer
+from ._coo import coo_outer_matmat as coo_outer_matmat
+from ._coo import coo_transposed_matmat as coo_transposed_matmat
+from ._coo import coo_transposed_matvec as coo_transposed_matvec
 from ._csc import csr_to_csc as csr_to_csc
 from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
@@ -14,6 +29,12 @@ from ._csr import csr_transposed_matvec as csr_transposed_matvec
 from ._custom import CustomOp as CustomOp
 from ._custom import custom_op as custom_op
 from ._custom import host_op as host_op
+from ._dense import dense_matmat as dense_matmat
+from ._dense import dense_matvec as dense_matvec
+from ._dense import dense_outer as dense_outer
+from ._dense import dense_outer_matmat as dense_outer_matmat
+from ._dense import dense_transposed_matmat as dense_transposed_matmat
+from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._ffi import fence as fence
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
@@ -28,3 +49,7 @@ from ._random import counter_exponential as counter_exponential
 from ._random import counter_integers as counter_integers
 from ._random import counter_normal as counter_normal
 from ._random import counter_uniform as counter_uniform
+from ._reduce import csr_reduce_columns as csr_reduce_columns
+from ._reduce import csr_reduce_rows as csr_reduce_rows
+from ._reduce import csr_softmax_columns as csr_softmax_columns
+from ._reduce import csr_softmax_rows as csr_softmax_rows

@@ -17,6 +17,7 @@ from ._common import (
     Events,
     Impl,
     as_events,
+    as_weight,
     check_impl,
     check_indices,
     check_matrix,
@@ -391,12 +392,7 @@ def _bind(
     operator: Any, weight: Any, name: str, x: Any, indices: Any, indptr: Any, acc: Any, impl: Any, hints: Any = None
 ) -> Array:
     check_impl(impl)
-    weight = jnp.asarray(weight)
-    if not jnp.issubdtype(acc.dtype, jnp.floating):
-        raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
-    if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
-        raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
-    weight = weight.astype(acc.dtype)
+    weight = as_weight(weight, acc)
     if weight.shape not in ((), indices.shape):
         raise ValueError(
             f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"

@@ -65,6 +65,7 @@ def make_operator(
     transpose_a: Callable[..., Array] | None = None,
     transpose_b: Callable[..., Array] | None = None,
     indices: int = 2,
+    pays: Callable[..., Array | bool] | None = None,
 ) -> Primitive:
     """A primitive `(acc, a, b, *indices, *hints; batch, impl, **static) -> acc + f(a, b)` with every rule.
 
@@ -79,6 +80,8 @@ def make_operator(
       `a`, `b`.
     - `indices`: how many index arrays there are. What follows them are hints: more arrays for the kernel, which make
       no difference to the result.
+    - `pays`: `(acc, a, b, **static)` to whether the kernel is quicker than the reference, where both can be had and
+      `impl` is `"auto"`: known now, or a scalar that is computed at run time. Always, without this rule.
 
     **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's
     gradient.
@@ -111,6 +114,14 @@ def make_operator(
             raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
         return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=False)(ctx, *operands)
 
+    def quicker(target: str, *operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
+        native = functools.partial(_call_kernel, target, batch)
+        other = functools.partial(plain, batch=batch, impl=impl, **static)
+        now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
+        if isinstance(now, bool):
+            return (native if now else other)(*operands)
+        return jax.lax.cond(now, native, other, *operands)
+
     def lower_cpu(ctx: Any, *operands: Any, impl: str, batch: Shape, **static: Any) -> Any:
         acc, a, b, *_ = ctx.avals_in
         hints = {"hints": True} if len(operands) > count else {}
@@ -121,7 +132,7 @@ def make_operator(
                 raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
             function = functools.partial(plain, impl=impl, batch=batch, **static)
         else:
-            function = functools.partial(_call_kernel, target, batch)
+            function = functools.partial(quicker, target, impl=impl, batch=batch, **static)
         return mlir.lower_fun(function, multiple_results=False)(ctx, *operands)
 
     mlir.register_lowering(operator, lower_elsewhere)
@@ -150,8 +161,13 @@ def make_operator(
         (size,) = sizes
         if any(d is not None for d in dims[count:]):
             operands, dims = operands[:count], dims[:count]
-        if any(d is not None for d in dims[3:]):  # another connectivity in each: no kernel has that
-            return jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands), 0
+        if any(d is not None for d in dims[3:]):  # another connectivity in each: one after the other
+
+            def item(k: Array) -> Array:
+                at = functools.partial(jax.lax.dynamic_index_in_dim, index=k, keepdims=False)
+                return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
+
+            return jax.lax.map(item, jnp.arange(size)), 0
         moved = [
             jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands[:3], dims[:3], strict=True)
@@ -385,7 +401,9 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
 
     def item(n: Array, out: Array) -> Array:
         o, *rows = (n // d % m for d, m in zip(maps[1::2], maps[2::2], strict=True))
-        return out.at[o].set(_ffi(target, out[o], *(x[row] for x, row in zip(flat[1:], rows, strict=True)), *indices))
+        # one row for all is read where it is: its copy could be larger than the work
+        operands = (x[row] if len(x) > 1 else x[0] for x, row in zip(flat[1:], rows, strict=True))
+        return out.at[o].set(_ffi(target, out[o], *operands, *indices))
 
     return jax.lax.fori_loop(0, full, item, flat[0]).reshape(acc.shape)
 

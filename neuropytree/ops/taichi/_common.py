@@ -27,9 +27,11 @@ class Kernel(NamedTuple):
     """A kernel and what it is called with, in this order: `operands`, of which it updates the first `in_place`, then
     `outputs`, memory that it writes, then, if `parts` is not 0, a span.
 
-    A span is the five int32 `begin, budget, part, parts, stop`. With one part a kernel works from item `begin` on; if
-    that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The bridge
-    then calls it for each of `parts` parts per thread, which must write to disjoint memory.
+    A span is the six int32 `begin, budget, part, parts, stop, own`. With one part a kernel works from item `begin` on;
+    if that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The
+    bridge then calls it for each of `parts` parts per thread, which must write to disjoint memory. A kernel whose parts
+    add to the same memory writes to `own` how many edges are left, by its estimate: each part then gets an output
+    vector of its own in place of the first operand, and the bridge adds them up.
     """
 
     kernel: Any
@@ -130,39 +132,11 @@ def share(n, part, parts):
 
 
 @ti.func
-def lower_bound(indices: ANY, first, last, column, columns):
-    """The first position from `first` to `last` whose index, one of `columns`, is not below `column`. Indices ascend.
-
-    The search begins where the position is if indices are spread evenly: a bisection of a long row that is not in the
-    cache would wait for memory ten times.
-    """
-    low, high = first, last
-    if column <= 0:
-        high = first
-    elif column >= columns:
-        low = last
-    elif first < last:
-        guess = first + ti.cast(ti.cast(last - first, ti.i64) * column // columns, ti.i32)
-        step = 8
-        if indices[guess] < column:
-            low = guess + 1
-            while low + step < last and indices[low + step] < column:
-                low += step + 1
-                step *= 2
-            high = ti.min(low + step, last)
-        else:
-            high = guess
-            while high - step >= first and indices[high - step] >= column:
-                high -= step
-                step *= 2
-            low = ti.max(high - step, first)
-    while low < high:
-        middle = low + ((high - low) >> 1)
-        if indices[middle] < column:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def left(done, first, item, end):
+    """How many edges are left at `item` of the items from `first` to `end`, if those before it, with `done` edges, are
+    like the rest."""
+    estimate = ti.cast(done, ti.i64) * (end - item) // ti.max(item - first, 1)
+    return ti.cast(ti.min(estimate, 2**31 - 1), ti.i32)
 
 
 def masking(real: Any, size: int) -> Any:

@@ -32,7 +32,7 @@ from ._common import (
     array,
     get,
     kinds,
-    lower_bound,
+    left,
     masking,
     next_group,
     share,
@@ -47,28 +47,10 @@ def _row(maps: ANY, which: ANY, item):
     return (item // maps[1 + 2 * which]) % maps[2 + 2 * which]
 
 
-def _scatter(homo: bool, boolean: bool):
-    """Adds one event to the outputs from `low` to `high`, along its edges, and returns their number."""
-
-    @ti.func
-    def row(out: ANY, weight: ANY, indices: ANY, indptr: ANY, i, event, o, w_row, low, high, columns):
-        first = indptr[i]
-        last = indptr[i + 1]
-        if high - low < columns:
-            first = lower_bound(indices, indptr[i], last, low, columns)
-            last = lower_bound(indices, first, last, high, columns)
-        for e in range(first, last):
-            w = get(weight, w_row, 0 if ti.static(homo) else e)
-            add(out, o, indices[e], w if ti.static(boolean) else w * event)
-        return last - first
-
-    return row
-
-
 def _matvec(real, homo: bool, size: int):
-    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of columns."""
+    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
+    outputs of their own."""
     del real
-    row = _scatter(homo, size == 1)
 
     @ti.func
     def body(
@@ -86,18 +68,22 @@ def _matvec(real, homo: bool, size: int):
         w_row,
         x_row,
     ):
-        n, columns = indptr.shape[0] - 1, out.shape[ti.static(len(out.shape) - 1)]
-        low, high, whole = share(columns, part, parts), share(columns, part + 1, parts), parts == 1
-        first, end = x_row * n, (x_row * n + n + GROUP - 1) // GROUP
-        group = next_group(words, size, first // GROUP + begin, end)
+        n = indptr.shape[0] - 1
+        first = x_row * n
+        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(count, part + 1, parts)
+        group = next_group(words, size, start + share(count, part, parts), end)
         done = 0
-        while group < end and (done < budget or not whole):
+        while group < end and (done < budget or parts > 1):
             for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
                 event = get(x, x_row, i)
                 if not silent(event):
-                    done += row(out, weight, indices, indptr, i, event, o, w_row, low, high, columns)
+                    for e in range(indptr[i], indptr[i + 1]):
+                        w = get(weight, w_row, 0 if ti.static(homo) else e)
+                        add(out, o, indices[e], w if ti.static(size == 1) else w * event)
+                    done += indptr[i + 1] - indptr[i]
             group = next_group(words, size, group + 1, end)
-        return ti.select(group < end, group - first // GROUP, -1), done
+        return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     return body
 
@@ -143,7 +129,7 @@ def _transposed_matvec(real, homo: bool, size: int):
                     total += masked(get(weight, w_row, 0 if ti.static(homo) else e), event)
                 add(out, o, i, total)
             i += 1
-        return ti.select(i < end, i, -1), indptr[i] - first
+        return ti.select(i < end, i, -1), indptr[i] - first, 0
 
     return body
 
@@ -185,7 +171,7 @@ def _outer(real, p_size: int, q_size: int):
                     for e in range(indptr[i], indptr[i + 1]):
                         add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
             group = next_group(p_words, p_size, group + 1, end)
-        return ti.select(group < end, group - first // GROUP, -1), done
+        return ti.select(group < end, group - first // GROUP, -1), done, 0
 
     return body
 
@@ -212,7 +198,9 @@ def _linear(body, real, event, batched: bool):
                 while b < maps[0] and (done < span[1] or span[3] > 1):
                     o, w_row, x_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
                     if o % span[3] == span[2]:
-                        _stop, more = body(out, weight, words, x, indices, indptr, 0, WHOLE, 0, 1, o, w_row, x_row)
+                        _stop, more, _own = body(
+                            out, weight, words, x, indices, indptr, 0, WHOLE, 0, 1, o, w_row, x_row
+                        )
                         done += more
                     b += 1
                 span[4] = ti.select(b < maps[0] and maps[2] > 1, b, -1)
@@ -231,8 +219,11 @@ def _linear(body, real, event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                stop, _done = body(out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0)
+                stop, _done, own = body(
+                    out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
+                )
                 span[4] = stop
+                span[5] = own
 
     return kernel
 
@@ -260,7 +251,7 @@ def _sampled(body, real, p_event, q_event, batched: bool):
                 while b < maps[0] and (done < span[1] or span[3] > 1):
                     o, p_row, q_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
                     if o % span[3] == span[2]:
-                        _stop, more = body(
+                        _stop, more, _own = body(
                             out, p_words, p, q_words, q, indices, indptr, 0, WHOLE, 0, 1, o, p_row, q_row
                         )
                         done += more
@@ -282,10 +273,11 @@ def _sampled(body, real, p_event, q_event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                stop, _done = body(
+                stop, _done, own = body(
                     out, p_words, p, q_words, q, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
                 )
                 span[4] = stop
+                span[5] = own
 
     return kernel
 

@@ -15,7 +15,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, lower_bound, masking, share, silent
+from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, left, masking, share, silent
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
 LANES = 8
@@ -134,28 +134,23 @@ def _sampled(real, p_size: int, q_size: int):
 
 def _scattered_vector(homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`, as CSC has them. Items are columns; parts, ranges of
-    rows."""
+    them, with outputs of their own."""
     at = _weight(homo, True)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, rows: ANY, starts: ANY, order: ANY, begin, budget, part, parts):
-        n, n_out = starts.shape[0] - 1, out.shape[0]
-        low, high = share(n_out, part, parts), share(n_out, part + 1, parts)
-        j, done = begin, 0
-        while j < n and (done < budget or parts > 1):
+        n = starts.shape[0] - 1
+        j, done = begin + share(n - begin, part, parts), 0
+        end = begin + share(n - begin, part + 1, parts)
+        while j < end and (done < budget or parts > 1):
             event = y[j]
             if not silent(event):
-                first = starts[j]
-                last = starts[j + 1]
-                if parts > 1:
-                    first = lower_bound(rows, starts[j], last, low, n_out)
-                    last = lower_bound(rows, first, last, high, n_out)
-                for e in range(first, last):
+                for e in range(starts[j], starts[j + 1]):
                     w = at(weight, order, e)
                     out[rows[e]] += w if ti.static(size == 1) else w * event
-                done += last - first
+                done += starts[j + 1] - starts[j]
             j += 1
-        return ti.select(j < n, j, -1)
+        return ti.select(j < end, j, -1), left(done, begin, j, end)
 
     return body
 
@@ -208,7 +203,7 @@ def _sampling(body, real, p_event, q_event):
     return kernel
 
 
-def _viewed(scattered, gathered, real, event):
+def _viewed(scattered, gathered, real, event, vector_form: bool):
     vector, events = array(real), array(event)
 
     @ti.kernel
@@ -226,7 +221,12 @@ def _viewed(scattered, gathered, real, event):
         ti.loop_config(serialize=True)
         for _ in range(1):
             if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
-                span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+                if ti.static(vector_form):
+                    stop, own = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+                    span[4] = stop
+                    span[5] = own
+                else:
+                    span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
             else:
                 span[4] = gathered(out, weight, y, indices, indptr, span[0], span[1], span[2], span[3])
 
@@ -245,9 +245,9 @@ def _kernels() -> dict[str, Kernel]:
             scattered, gathered = _scattered(real, homo, size, False), _gathered(real, homo, size)
             kernels[f"npt_csr_mm_{suffix}"] = Kernel(_plain(scattered, real, event, True), operands, parts=1)
             kernels[f"npt_csr_tmm_{suffix}"] = Kernel(_plain(gathered, real, event, False), operands, parts=4)
-            kernel = _viewed(_scattered(real, homo, size, True), gathered, real, event)
+            kernel = _viewed(_scattered(real, homo, size, True), gathered, real, event, False)
             kernels[f"npt_csc_tmm_{suffix}"] = Kernel(kernel, viewed, parts=1)
-            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event)
+            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event, True)
             kernels[f"npt_csc_tmv_{suffix}"] = Kernel(kernel, viewed, parts=1)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
