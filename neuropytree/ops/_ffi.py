@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax.core import ShapedArray
@@ -36,6 +37,30 @@ def kernels() -> frozenset[str]:
     for name, handler in bridge.handlers.items():
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
     return frozenset(bridge.handlers)
+
+
+def export_checks() -> list[Any]:
+    """What `jax.export` must be told of a function with operators in it: that their kernels may be called.
+
+    An exported function names the kernels of the machine it was made on (`platforms=["cpu"]`, Linux on x86-64). Where
+    it is called, this function or `implementation()` makes the kernels known first. With `impl="reference"` neither is
+    needed, and the export runs on any platform.
+
+    !!! example
+
+        ```python
+        import jax, jax.numpy as jnp, neuropytree as npt
+
+        W = npt.connect.CSR([0, 2, 1], [0, 2, 3], weight=0.5, in_size=2, out_size=3)
+        x = jnp.array([True, False])
+        exported = jax.export.export(jax.jit(W), disabled_checks=npt.ops.export_checks())(x)
+        data = exported.serialize()
+
+        npt.ops.export_checks()  # in the process that loads it, if nothing else has made the kernels known
+        jax.export.deserialize(data).call(x)
+        ```
+    """
+    return [jax.export.DisabledSafetyCheck.custom_call(name) for name in sorted(kernels())]
 
 
 def make_operator(
