@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops._common import Impl
+from ..ops._common import LARGEST, Impl
 from ..ops._csr import csr_matvec, csr_outer, csr_transposed_matvec
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
 
@@ -104,8 +104,8 @@ def _index_array(name: str, x: np.ndarray) -> np.ndarray:
 def _validate(indices: np.ndarray, indptr: np.ndarray, in_size: int, out_size: int) -> None:
     if indptr.shape != (in_size + 1,):
         raise ValueError(f"indptr has length {len(indptr)}; expected in_size + 1 = {in_size + 1}")
-    if indices.size >= 2**31:
-        raise ValueError(f"{indices.size} edges are more than 2^31 - 1; split the connectivity by rows")
+    if indices.size > LARGEST:
+        raise ValueError(f"{indices.size} edges are more than 2^31 - 64; split the connectivity by rows")
     if indptr[0] != 0:
         raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
     falls = np.flatnonzero(indptr[1:] < indptr[:-1])

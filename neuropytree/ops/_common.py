@@ -12,6 +12,7 @@ from ._ffi import Shape, kernels
 
 Impl = Literal["auto", "taichi", "reference"]
 Events = Float[Array, "..."] | Bool[Array, "..."]
+LARGEST = 2**31 - 64  # positions are int32, and rounded up to whole blocks
 KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
 
 
@@ -56,6 +57,21 @@ def as_events(name: str, x: Any, dtype: Any) -> Array:
     raise TypeError(f"{name} is {x.dtype.name}; with acc of {np.dtype(dtype).name} it must be that or bool")
 
 
+def as_weight(weight: Any, acc: Array, indices: Array) -> Array:
+    """The weight as a vector: of one element if all edges share it, or of one for each edge."""
+    weight = jnp.asarray(weight)
+    if not jnp.issubdtype(acc.dtype, jnp.floating):
+        raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
+    if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
+        raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
+    weight = weight.astype(acc.dtype)
+    if weight.shape not in ((), indices.shape):
+        raise ValueError(
+            f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
+        )
+    return weight.reshape(-1)
+
+
 def check_impl(impl: Any) -> None:
     if impl not in ("auto", "taichi", "reference"):
         raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
@@ -71,3 +87,7 @@ def check_indices(indices: Array, indptr: Array) -> None:
     for name, x in (("indices", indices), ("indptr", indptr)):
         if x.dtype != jnp.int32 or x.ndim != 1:
             raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
+        if x.shape[0] > LARGEST:
+            raise ValueError(
+                f"{name} has {x.shape[0]} entries, more than 2^31 - 64: positions are int32; split the connectivity"
+            )

@@ -14,6 +14,7 @@ from ._common import (
     Events,
     Impl,
     as_events,
+    as_weight,
     check_impl,
     check_indices,
     check_shape,
@@ -238,19 +239,10 @@ def _bind(
     operator: Any, weight: Any, x: Any, indices: Any, indptr: Any, acc: Any, name: str, size: int | None, impl: Any
 ) -> Array:
     check_impl(impl)
-    weight = jnp.asarray(weight)
-    if not jnp.issubdtype(acc.dtype, jnp.floating):
-        raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
-    if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
-        raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
-    weight = weight.astype(acc.dtype)
-    if weight.shape not in ((), indices.shape):
-        raise ValueError(
-            f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
-        )
+    weight = as_weight(weight, acc, indices)
     x = as_events(name, x, acc.dtype)
     check_shape(name, x, None if size is None else (size,))
     if operator is transposed_p:
         check_shape("acc", acc, (indptr.shape[0] - 1,))
     check_indices(indices, indptr)
-    return operator.bind(acc, weight.reshape(-1), x, indices, indptr, batch=(), impl=impl)
+    return operator.bind(acc, weight, x, indices, indptr, batch=(), impl=impl)

@@ -1,11 +1,13 @@
 """Whether an operator is right under every transformation: the whole matrix of them against its dense form."""
 
 import functools
+import importlib.util
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
@@ -35,8 +37,10 @@ def check_op(
 
     That is: the value, eager and under `jit`; JVP in each operand and in all; VJP; second order in all four ways, and
     the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, in another `vmap`, and with
-    gradients inside and outside; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised and
-    back; donation of the accumulator, which must be updated in place.
+    gradients inside and outside; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised
+    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, which must be
+    updated in place. All that can be is one program, compiled once for each of the two functions: checking several
+    operators against the same `dense` function, with operands of the same shapes, compiles that only once.
 
     **Arguments:**
 
@@ -70,14 +74,14 @@ def check_op(
     xs = [jnp.asarray(x) for x in operands]
     if differentiable is None:
         differentiable = [i for i, x in enumerate(xs) if jnp.issubdtype(x.dtype, jnp.floating)]
-    matrix = _Matrix(len(xs), tuple(differentiable), acc)
+    matrix = _matrix(len(xs), tuple(differentiable), acc)
     data = _data(dense, xs)
     compare = functools.partial(_compare, rtol, xs)
     try:
-        got = jax.jit(functools.partial(matrix.run, op))(data)
+        got = _run(matrix, op, data)
     except Exception as error:
         raise _culprit(op, matrix, data, xs) from error
-    want = jax.jit(functools.partial(matrix.run, dense))(data)
+    want = _run(matrix, dense, data)
     for name in want:
         compare(name, got[name], want[name])
     value = want["value"]
@@ -130,7 +134,7 @@ class _Matrix:
         for outer in subsets:
             self._add_batches("vmap", outer)
             rest = tuple(i for i in every if i not in outer)
-            for inner in {rest or every, outer, every}:
+            for inner in {rest or every, *((outer, every) if len(outer) == 1 else ())}:
                 self._add_batches("vmap of vmap", outer, inner, derivatives=inner == rest)
         others = [i for i in every if i != acc]
         if len(others) > 1:  # batched outside and inside and not between, which is not one run of dimensions
@@ -144,9 +148,6 @@ class _Matrix:
                 self.checks["grad of scan of checkpoint"] = lambda f, data: jax.grad(
                     lambda a: jnp.sum(jnp.sin(self._scan(jax.checkpoint(f), data, a)))
                 )(data["one"][acc])
-
-    def run(self, f: Function, data: Any) -> dict[str, Any]:
-        return {name: check(f, data) for name, check in self.checks.items()}
 
     def _smooth(self, f: Function, xs: Sequence[Array]) -> tuple[Function, list[Array]]:
         """`f` of the operands that are differentiated in, with floating results only, and those operands."""
@@ -259,9 +260,20 @@ class _Matrix:
         return jax.lax.scan(step, data["one"][acc] if carry is None else carry, others)[0]
 
 
+_matrix = functools.cache(_Matrix)  # the same one for operands of the same kind, or nothing would be compiled once
+
+
+# Hundreds of small loops, each run once: optimising them would take most of the time.
+@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options={"xla_backend_optimization_level": 0})
+def _run(matrix: _Matrix, f: Function, data: Any) -> dict[str, Any]:
+    return {name: check(f, data) for name, check in matrix.checks.items()}
+
+
 def _exported(op: Function, xs: list[Array], *operands: Array) -> Any:
     exported = jax.export.export(jax.jit(lambda *xs: jax.tree.leaves(op(*xs))), disabled_checks=export_checks())(*xs)
-    leaves = jax.export.deserialize(exported.serialize()).call(*operands)
+    if importlib.util.find_spec("flatbuffers"):
+        exported = jax.export.deserialize(exported.serialize())
+    leaves = exported.call(*operands)
     return jax.tree.unflatten(jax.tree.structure(jax.eval_shape(op, *xs)), leaves)
 
 

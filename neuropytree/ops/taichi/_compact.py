@@ -1,0 +1,94 @@
+"""Kernels that list events, and that carry listed events over a CSR connectivity."""
+
+# No `from __future__ import annotations`: Taichi reads annotations as objects.
+
+import itertools
+
+import taichi as ti
+
+from ._common import BLOCK, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, maybe, share, silent
+from ._csr import _matvec, scatter
+
+
+def _compact(event, size: int):
+    events = array(event)
+
+    @ti.kernel
+    def kernel(words: WORDS, x: events, where: INDEX, count: INDEX):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            n, room = x.shape[0], where.shape[0]
+            found = 0
+            for block in range((n + BLOCK - 1) // BLOCK):
+                if maybe(words, size, BLOCK, block):
+                    for group in range(block * (BLOCK // 8), (block + 1) * (BLOCK // 8)):
+                        if maybe(words, size, 8, group):
+                            for i in range(8 * group, ti.min(8 * group + 8, n)):
+                                if not silent(x[i]):
+                                    if found < room:
+                                        where[found] = i
+                                    found += 1
+            for k in range(ti.min(found, room), room):
+                where[k] = n
+            count[0] = found
+
+    return kernel
+
+
+def _matvec_compact(real, event, homo: bool, size: int):
+    """Items are places in the list, or, where it has overflowed, blocks of rows; parts, ranges of columns."""
+    reals, events = array(real), array(event)
+    search = _matvec(real, homo, size)
+    row = scatter(homo, size == 1, view=False)
+
+    @ti.kernel
+    def kernel(
+        out: reals,
+        weight: reals,
+        words: WORDS,
+        x: events,
+        where: INDEX,
+        count: INDEX,
+        indices: INDEX,
+        indptr: INDEX,
+        span: INDEX,
+    ):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            if count[0] > where.shape[0]:
+                stop, _done = search(
+                    out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
+                )
+                span[4] = stop
+            else:
+                part, parts = span[2], span[3]
+                low, high = share(out.shape[0], part, parts), share(out.shape[0], part + 1, parts)
+                k = span[0]
+                done = 0
+                while k < count[0] and (done < span[1] or parts > 1):
+                    i = where[k]
+                    done += row(out, weight, indices, indptr, indptr, i, x[i], 0, 0, low, high, parts == 1)
+                    k += 1
+                span[4] = ti.select(k < count[0], k, -1)
+
+    return kernel
+
+
+def _kernels() -> dict[str, Kernel]:
+    kernels = {}
+    for name, real in REAL.items():
+        values = Operand(name, 1)
+        for kind, (event, size, operand) in kinds(name).items():
+            listed = "bool" if kind == "bool" else name
+            kernels[f"npt_compact_{listed}"] = Kernel(
+                _compact(event, size), (operand,), in_place=0, outputs=(INDICES, INDICES)
+            )
+        for homo, (kind, (event, size, operand)) in itertools.product((True, False), kinds(name).items()):
+            kernel = _matvec_compact(real, event, homo, size)
+            weight = "homo" if homo else "edge"
+            operands = (values, values, operand, INDICES, INDICES, INDICES, INDICES)
+            kernels[f"npt_csr_mv_compact_{name}_{weight}_{kind}"] = Kernel(kernel, operands, parts=1)
+    return kernels
+
+
+KERNELS = _kernels()
