@@ -40,6 +40,11 @@ def times(w: Array, x: Array) -> Array:
     return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))
 
 
+def happened(x: Array) -> Array:
+    """Which elements are events."""
+    return x if x.dtype == bool else x != 0
+
+
 def kind(x: Any) -> str:
     return "bool" if x.dtype == bool else "float"
 

@@ -15,6 +15,7 @@ from ._common import (
     check_impl,
     check_indices,
     check_shape,
+    happened,
     kind,
 )
 from ._csr import Indices, Indptr, matvec_p
@@ -41,7 +42,7 @@ class CompactEvents(eqx.Module):
 
 def _compact_reference(x: Array, *, capacity: int) -> tuple[Array, Array]:
     n = x.shape[0]
-    found = x != 0
+    found = happened(x)
     count = jnp.sum(found, dtype=jnp.int32)
     if capacity == 0 or n == 0:
         return jnp.full(capacity, n, jnp.int32), count

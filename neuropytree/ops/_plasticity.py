@@ -7,7 +7,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ._common import KERNEL_DTYPES, Events, Impl, as_events, check_impl, check_indices, check_shape, kind
+from ._common import KERNEL_DTYPES, Events, Impl, as_events, check_impl, check_indices, check_shape, happened, kind
 from ._csr import Indices, Indptr, _rows
 from ._ffi import make_function
 
@@ -28,7 +28,7 @@ def _on_pre_reference(
         return (weight,)
     rows, valid = _rows(indices, indptr)
     x = x[rows]
-    return (_changed(weight, x, trace[indices], valid & (x != 0), w_min, w_max),)
+    return (_changed(weight, x, trace[indices], valid & happened(x), w_min, w_max),)
 
 
 def _on_post_reference(
@@ -38,7 +38,7 @@ def _on_post_reference(
         return (weight,)
     cols, valid = _rows(rows, col_ptr)
     x = x[cols]
-    new = _changed(weight[order], x, trace[rows], valid & (x != 0), w_min, w_max)
+    new = _changed(weight[order], x, trace[rows], valid & happened(x), w_min, w_max)
     where = jnp.where(valid, order, weight.shape[0])  # what is no edge is written nowhere
     return (weight.at[where].set(new, mode="drop"),)
 
@@ -172,8 +172,7 @@ def _operands(
         raise TypeError(f"weight is {weight.dtype.name}; it must be floating")
     bounds = {"w_min": jnp.asarray(w_min), "w_max": jnp.asarray(w_max)}
     for name, value in ((trace_name, trace), *bounds.items()):
-        fits = value.weak_type or value.dtype == weight.dtype
-        if not jnp.issubdtype(value.dtype, jnp.floating | jnp.integer if value.weak_type else jnp.floating) or not fits:
+        if not (value.weak_type or value.dtype == weight.dtype):
             raise TypeError(f"{name} is {value.dtype.name} and weight {weight.dtype.name}; they must be the same")
     for name, value in bounds.items():
         if value.shape != ():
