@@ -28,7 +28,13 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = pathlib.Path(__file__).resolve().parent
 OPS = pathlib.Path("neuropytree", "ops")
-MODULES = ("_csr", "_plasticity", "_compact")  # of neuropytree/ops/taichi, with kernels to be compiled
+MODULES = (
+    "_csr",
+    "_csr_mm",
+    "_fire",
+    "_plasticity",
+    "_compact",
+)  # of neuropytree/ops/taichi, with kernels to be compiled
 LIBRARY, RECORD = "libneuropytree.so", "_build.json"
 DTYPES = {"f32": "XLA_FFI_DataType_F32", "f64": "XLA_FFI_DataType_F64"}
 DTYPES |= {"s32": "XLA_FFI_DataType_S32", "pred": "XLA_FFI_DataType_PRED"}
@@ -120,9 +126,8 @@ def build(folder: pathlib.Path) -> dict:
         "-fvisibility=hidden",
         "-fno-exceptions",
         "-fno-rtti",
-        "-s",
     ]
-    objects = [str(folder / f"{name}.o") for name in kernels]
+    objects = [str(folder / f"{name}{kind}.o") for name in kernels for kind in ("", ".modern")]
     includes = [f"-I{folder}", f"-I{headers}"]
     run([*compiler, *flags, *includes, str(ROOT / OPS / "bridge.cc"), *objects, "-o", str(library)], "the C++ compiler")
 

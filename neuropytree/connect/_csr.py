@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
+from ..ops import csr_matvec, csr_outer, csr_to_csc, csr_transposed_matvec
 from ..ops._common import LARGEST, Impl
-from ..ops._csr import csr_matvec, csr_outer, csr_transposed_matvec
+from ..ops._csr import CSCView
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
 
 
@@ -39,6 +40,7 @@ class CSR(AbstractConnectivity):
     weight: Float[Array, "..."]
     indices: Int[Array, " room"]
     indptr: Int[Array, " rows"]
+    csc: CSCView | None
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
 
@@ -59,6 +61,16 @@ class CSR(AbstractConnectivity):
         self.in_size, self.out_size = int(in_size), int(out_size)
         self.weight = edge_weights(weight, cols.shape, key)
         self.indices, self.indptr = jnp.asarray(cols, jnp.int32), jnp.asarray(ptr, jnp.int32)
+        self.csc = None
+
+    def with_csc(self) -> "CSR":
+        """The same connectivity with its edges by post neuron too, eight bytes an edge.
+
+        `transpose` then costs the edges of the post neurons with events, where these are few, and not all edges; and
+        what plasticity does at a post neuron's spike costs the edges that enter it.
+        """
+        csc = csr_to_csc(concrete(self.indices, "indices"), concrete(self.indptr, "indptr"), self.out_size)
+        return eqx.tree_at(lambda c: c.csc, self, csc, is_leaf=lambda x: x is None)
 
     @property
     def nnz(self) -> int:
@@ -73,7 +85,7 @@ class CSR(AbstractConnectivity):
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         acc = self._zeros((self.in_size,)) if acc is None else acc
-        return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
+        return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""

@@ -11,8 +11,9 @@ from jaxtyping import Array, ArrayLike, Int, Key
 from .._types import AbstractDynamics, Drive, Scalar, Spikes, Tick, find
 from ..integrate import AbstractStepper
 from ..ops import fence
+from ..ops._fire import fire
 from ._membrane import AbstractMembrane
-from ._spiking import AbstractReset, Refractory, Threshold
+from ._spiking import AbstractReset, HardReset, Refractory, SoftReset, Threshold
 
 
 class PointNeuronState(eqx.Module):
@@ -123,25 +124,54 @@ class PointNeuron(AbstractDynamics):
         key = tick.fold("membrane").key
         y = self.stepper.step(self.membrane, tick.t, state.membrane, u, tick.dt, key)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
-        left = state.refractory
-        # the voltage is used by three outputs and the spike by four: the fences make each once, in place
-        if self.refractory is None or left is None:
-            (v,) = fence(y.v)
-            (spike,) = fence(self.threshold(v))
-        else:
-            free = left <= 0
-            (v,) = fence(jnp.where(free, y.v, state.v))
-            (spike,) = fence(jnp.where(free, self.threshold(v), self.threshold.silent(v)))
-            left = self.refractory.advance(left, spike, tick.dt)
-        y = dataclasses.replace(y, v=v)
-        if self.reset is not None:
-            y = self.reset(y, spike, self.threshold.v_th)
+        discrete = self.threshold, self.reset, self.refractory
+        y, left, spike = _discrete(discrete, y, state.v, state.refractory, tick.dt)
         return PointNeuronState(y, left, state.dt), spike
 
     def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         if path == "spike":
             return output
         return find(state, path, who=f"a {type(self.membrane).__name__} neuron", also=("spike",))
+
+
+@eqx.filter_custom_jvp
+def _discrete(parts: Any, y: Any, v_old: Array, left: Array | None, dt: Scalar) -> tuple[Any, Array | None, Spikes]:
+    """The membrane, the steps left to hold and the spikes, after the stepper has moved a free membrane to `y`."""
+    threshold, reset, refractory = parts
+    if not isinstance(reset, HardReset | SoftReset):
+        return _composed(parts, y, v_old, left, dt)
+    v, left, spike = fire(
+        v_old,
+        left,
+        y.v,
+        v_th=threshold.v_th,
+        v_reset=reset.v_reset if isinstance(reset, HardReset) else threshold.v_th - reset.v_reset,
+        steps=None if left is None else refractory.steps(dt),
+        hard=isinstance(reset, HardReset),
+        boolean=threshold.surrogate is None,
+    )
+    return dataclasses.replace(y, v=v), left, spike
+
+
+@_discrete.def_jvp
+def _discrete_jvp(primals: Any, tangents: Any) -> Any:
+    return eqx.filter_jvp(_composed, primals, tangents)
+
+
+def _composed(parts: Any, y: Any, v_old: Array, left: Array | None, dt: Scalar) -> tuple[Any, Array | None, Spikes]:
+    """`_discrete`, part by part: what it means, and what its derivatives are."""
+    threshold, reset, refractory = parts
+    # the voltage is used by three outputs and the spike by four: the fences make each once, in place
+    if left is None:
+        (v,) = fence(y.v)
+        (spike,) = fence(threshold(v))
+    else:
+        free = left <= 0
+        (v,) = fence(jnp.where(free, y.v, v_old))
+        (spike,) = fence(jnp.where(free, threshold(v), threshold.silent(v)))
+        left = refractory.advance(left, spike, dt)
+    y = dataclasses.replace(y, v=v)
+    return y if reset is None else reset(y, spike, threshold.v_th), left, spike
 
 
 def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -120,6 +120,9 @@ class Refractory(eqx.Module):
 
     def advance(self, left: Int[Array, "..."], spike: Spikes, dt: Scalar) -> Int[Array, "..."]:
         """Steps left after this step and its spikes."""
-        steps = jax.lax.stop_gradient(jnp.round(self.t_ref / dt)).astype(jnp.int32)
         fired: Bool[Array, ...] = spike if spike.dtype == bool else spike > 0
-        return jnp.where(fired, steps, jnp.maximum(left - 1, 0))
+        return jnp.where(fired, self.steps(dt), jnp.maximum(left - 1, 0))
+
+    def steps(self, dt: Scalar) -> Int[Array, "..."]:
+        """How many steps a spike holds the voltage for."""
+        return jax.lax.stop_gradient(jnp.round(self.t_ref / dt)).astype(jnp.int32)

@@ -82,10 +82,16 @@ def check_impl(impl: Any) -> None:
         raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
 
 
-def check_shape(name: str, x: Array, shape: Shape | None) -> None:
-    if x.ndim != 1 or (shape is not None and x.shape != shape):
+def check_matrix(name: str, x: Any, shape: tuple[int | None, int | None]) -> None:
+    if jnp.ndim(x) != 2 or any(n not in (None, m) for n, m in zip(shape, jnp.shape(x), strict=True)):
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} has shape {jnp.shape(x)}; expected ({expected}) (jax.vmap adds batch dimensions)")
+
+
+def check_shape(name: str, x: Any, shape: Shape | None) -> None:
+    if jnp.ndim(x) != 1 or (shape is not None and jnp.shape(x) != shape):
         expected = "one dimension" if shape is None else f"shape {shape}"
-        raise ValueError(f"{name} has shape {x.shape}; expected {expected} (jax.vmap adds batch dimensions)")
+        raise ValueError(f"{name} has shape {jnp.shape(x)}; expected {expected} (jax.vmap adds batch dimensions)")
 
 
 def check_indices(indices: Array, indptr: Array) -> None:

@@ -59,7 +59,7 @@ def _matvec_reference(
     acc: Array, w: Array, x: Array, where: Array, count: Array, indices: Array, indptr: Array, *, within: str
 ) -> tuple[Array]:
     del where, count
-    return (matvec_p.bind(acc, w, x, indices, indptr, batch=(), impl=within),)
+    return (matvec_p.bind(acc, w, x, indices, indptr, batch=(), columns=1, impl=within),)
 
 
 def _matvec_kernel(acc: Array, w: Array, x: Array, *_: Array, within: str) -> str | None:

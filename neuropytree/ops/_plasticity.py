@@ -177,7 +177,8 @@ def _operands(
     for name, value in bounds.items():
         if value.shape != ():
             raise ValueError(f"{name} has shape {value.shape}; expected a scalar (jax.vmap adds batch dimensions)")
-    if not any(isinstance(value, Tracer) for value in bounds.values()) and bounds["w_min"] > bounds["w_max"]:
+    known = [np.asarray(value) for value in bounds.values() if not isinstance(value, Tracer)]  # in NumPy: under jit too
+    if len(known) == 2 and known[0] > known[1]:
         raise ValueError(f"w_min is {w_min}, above w_max, {w_max}")
     low, high = (value.astype(weight.dtype) for value in bounds.values())
     return weight, as_events(x_name, x, weight.dtype), trace.astype(weight.dtype), low, high

@@ -48,7 +48,8 @@ struct Operand {
 
 struct Kernel {
   const char* name;
-  void (*function)(Context*);
+  void (*baseline)(Context*);  // for any x86-64 processor
+  void (*modern)(Context*);    // for one with AVX2; the same numbers
   const Operand* operands;  // and then the outputs
   int count;                // of both
   int in_place;
@@ -63,6 +64,10 @@ struct Span {
 constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32, and rounded up to whole blocks
 constexpr size_t kPacked = 1024;              // bytes that the packed arguments of a kernel may take
 constexpr int32_t kBudget = 16384;            // items of work (edges, elements) below which threads don't pay
+
+// Whether this processor has what the second form of every kernel was compiled for.
+const bool kModern = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+                                                __builtin_cpu_supports("fma"));
 
 constexpr size_t ItemSize(XLA_FFI_DataType dtype) {
   switch (dtype) {
@@ -140,7 +145,7 @@ struct Job {
 void Invoke(const Kernel& kernel, char* packed, size_t span_at, Span* span) {
   if (kernel.parts > 0) std::memcpy(packed + span_at, &span, sizeof span);
   Context context{packed, nullptr, 0, nullptr};
-  kernel.function(&context);
+  (kModern ? kernel.modern : kernel.baseline)(&context);
 }
 
 // Does parts of a job, whichever are next, until none is left.
@@ -288,10 +293,11 @@ extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* npt_fence(XLA_F
 
 #define NPT_HANDLER(name, in_place, outputs, parts, ...)                                                      \
   extern "C" __attribute__((visibility("hidden"))) void name##_kernel(Context*);                              \
+  extern "C" __attribute__((visibility("hidden"))) void name##_modern(Context*);                              \
   static constexpr Operand name##_operands[] = {__VA_ARGS__};                                                 \
   static_assert(PackedSize(name##_operands) <= kPacked);                                                      \
   static constexpr Kernel name##_entry{                                                                       \
-      #name,    name##_kernel, name##_operands, sizeof name##_operands / sizeof(Operand),                     \
+      #name,    name##_kernel, name##_modern, name##_operands, sizeof name##_operands / sizeof(Operand),      \
       in_place, outputs,       parts};                                                                        \
   extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* name(XLA_FFI_CallFrame* frame) {           \
     return Answered(frame) ? nullptr : Call(frame, name##_entry);                                             \

@@ -1,16 +1,15 @@
 """What the kernels of every family share: how an operand is described, and how events are looked for."""
 
-# Taichi reads annotations as objects, which are no types.
-# pyright: reportGeneralTypeIssues=false
 
-# No `from __future__ import annotations` either.
+# No `from __future__ import annotations`: Taichi reads annotations as objects.
 
 from typing import Any, NamedTuple
 
 import taichi as ti
 
 REAL = {"f32": ti.f32, "f64": ti.f64}
-BLOCK = 32  # elements tested at once; where there may be an event among them, eight at a time
+GROUP = 8  # elements tested at once where there may be an event among
+BLOCK = 128  # elements, a loop that the compiler makes vector instructions of
 ANY = ti.template()
 INDEX = ti.types.ndarray(dtype=ti.i32, ndim=1)
 WORDS = ti.types.ndarray(dtype=ti.u64, ndim=1)
@@ -92,7 +91,7 @@ def maybe(words: ANY, size: ANY, span: ANY, part):
     bits = ti.u64(1)
     if (part + 1) * count <= words.shape[0]:
         bits = ti.u64(0)
-        for k in ti.static(range(count)):
+        for k in range(count):
             bits |= words[part * count + k]
         if ti.static(size == 4):  # the sign does not count: -0.0 is no event
             bits &= ti.u64(0x7FFFFFFF7FFFFFFF)
@@ -102,14 +101,26 @@ def maybe(words: ANY, size: ANY, span: ANY, part):
 
 
 @ti.func
+def next_group(words: ANY, size: ANY, group, end):
+    """The first group from `group` on, before `end`, that may have an event; `end` or more if there is none."""
+    found = group
+    looking = found < end
+    while looking:
+        if found % (BLOCK // GROUP) == 0 and not maybe(words, size, BLOCK, found // (BLOCK // GROUP)):
+            found += BLOCK // GROUP
+        elif not maybe(words, size, GROUP, found):
+            found += 1
+        else:
+            looking = False
+        looking = looking and found < end
+    return found
+
+
+@ti.func
 def any_event(words: ANY, size: ANY, first, n):
     """Whether any of the `n` elements from `first` on may be an event."""
-    found = False
-    block = first // BLOCK
-    while block < (first + n + BLOCK - 1) // BLOCK and not found:
-        found = maybe(words, size, BLOCK, block)
-        block += 1
-    return found
+    end = (first + n + GROUP - 1) // GROUP
+    return next_group(words, size, first // GROUP, end) < end
 
 
 @ti.func

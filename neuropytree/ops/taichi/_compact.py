@@ -6,7 +6,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import BLOCK, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, maybe, share, silent
+from ._common import GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, silent
 from ._csr import _matvec, scatter
 
 
@@ -19,15 +19,15 @@ def _compact(event, size: int):
         for _ in range(1):
             n, room = x.shape[0], where.shape[0]
             found = 0
-            for block in range((n + BLOCK - 1) // BLOCK):
-                if maybe(words, size, BLOCK, block):
-                    for group in range(block * (BLOCK // 8), (block + 1) * (BLOCK // 8)):
-                        if maybe(words, size, 8, group):
-                            for i in range(8 * group, ti.min(8 * group + 8, n)):
-                                if not silent(x[i]):
-                                    if found < room:
-                                        where[found] = i
-                                    found += 1
+            end = (n + GROUP - 1) // GROUP
+            group = next_group(words, size, 0, end)
+            while group < end:
+                for i in range(GROUP * group, ti.min(GROUP * group + GROUP, n)):
+                    if not silent(x[i]):
+                        if found < room:
+                            where[found] = i
+                        found += 1
+                group = next_group(words, size, group + 1, end)
             for k in range(ti.min(found, room), room):
                 where[k] = n
             count[0] = found

@@ -9,7 +9,8 @@ run. Starting Taichi discards whatever Taichi session the process has, so this f
 compiles every entry of `KERNELS` in that module beside this file (a `Kernel` by name), and writes to the directory one
 object file for each and `MODULE.json`. Only the standard library, Taichi and llvmlite are imported.
 
-Code is generated for any x86-64 processor; with `NEUROPYTREE_NATIVE=1` in the environment, for this one.
+Code is generated twice, for any x86-64 processor and for those with AVX2; with `NEUROPYTREE_NATIVE=1` in the
+environment, in place of the second, for this one.
 """
 
 # Taichi and llvmlite are where kernels are compiled, not where types are checked.
@@ -40,8 +41,14 @@ def to_ir(kernels: Mapping[str, Any]) -> dict[str, str]:
         return {name: (pathlib.Path(folder) / f"{name}.ll").read_text() for name in kernels}
 
 
-def to_object(ir: str, symbol: str, *, native: bool = False) -> bytes:
-    """An object file that defines `symbol`, the function of one kernel, from its LLVM IR text."""
+BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
+
+
+def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
+    """An object file that defines `symbol`, the function of one kernel, from its LLVM IR text.
+
+    `cpu` is one of LLVM's names, or `"native"`. Floating-point results do not depend on it: nothing is contracted.
+    """
     defined = re.findall(r"^define [^@\n]*@(\w+)\(", ir, re.MULTILINE)
     called = [name for name in re.findall(r"^declare [^@\n]*@([\w.]+)\(", ir, re.MULTILINE) if name[:5] != "llvm."]
     remedy = "put ti.loop_config(serialize=True) before each outermost loop"
@@ -67,7 +74,9 @@ def to_object(ir: str, symbol: str, *, native: bool = False) -> bytes:
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(ir)
     module.verify()
-    cpu, features = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()) if native else ("x86-64", "")
+    features = ""
+    if cpu == "native":
+        cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     machine = target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="pic", codemodel="default")
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -88,14 +97,15 @@ def main(folder: str, module: str) -> None:
     assert spec is not None
     sys.modules["kernels"] = importlib.util.module_from_spec(spec)
     kernels = importlib.import_module(f"kernels.{module}").KERNELS
-    native = os.environ.get("NEUROPYTREE_NATIVE") == "1"
+    modern = "native" if os.environ.get("NEUROPYTREE_NATIVE") == "1" else MODERN
     out = pathlib.Path(folder)
     for name, ir in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
-        (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", native=native))
+        (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", cpu=BASELINE))
+        (out / f"{name}.modern.o").write_bytes(to_object(ir, f"{name}_modern", cpu=modern))
     record = {
         "taichi": ".".join(map(str, taichi.__version__)),
         "llvmlite": llvmlite.__version__,
-        "cpu": llvm.get_host_cpu_name() if native else "x86-64",
+        "cpu": f"{BASELINE}, {llvm.get_host_cpu_name() if modern == 'native' else modern}",
         "kernels": {
             name: {
                 "operands": [*entry.operands, *entry.outputs],

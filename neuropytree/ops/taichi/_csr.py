@@ -20,7 +20,7 @@ import taichi as ti
 
 from ._common import (
     ANY,
-    BLOCK,
+    GROUP,
     INDEX,
     INDICES,
     REAL,
@@ -33,7 +33,7 @@ from ._common import (
     get,
     kinds,
     lower_bound,
-    maybe,
+    next_group,
     share,
     silent,
 )
@@ -66,7 +66,7 @@ def scatter(homo: bool, boolean: bool, view: bool):
 
 
 def _matvec(real, homo: bool, size: int):
-    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are blocks of rows; parts, ranges of columns."""
+    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of columns."""
     del real
     row = scatter(homo, size == 1, view=False)
 
@@ -88,19 +88,16 @@ def _matvec(real, homo: bool, size: int):
     ):
         n, columns = indptr.shape[0] - 1, out.shape[ti.static(len(out.shape) - 1)]
         low, high, whole = share(columns, part, parts), share(columns, part + 1, parts), parts == 1
-        first, end = x_row * n, (x_row * n + n + BLOCK - 1) // BLOCK
-        block = first // BLOCK + begin
+        first, end = x_row * n, (x_row * n + n + GROUP - 1) // GROUP
+        group = next_group(words, size, first // GROUP + begin, end)
         done = 0
-        while block < end and (done < budget or not whole):
-            if maybe(words, size, BLOCK, block):
-                for group in range(block * (BLOCK // 8), (block + 1) * (BLOCK // 8)):
-                    if maybe(words, size, 8, group):
-                        for i in range(ti.max(8 * group - first, 0), ti.min(8 * group - first + 8, n)):
-                            event = get(x, x_row, i)
-                            if not silent(event):
-                                done += row(out, weight, indices, indptr, indptr, i, event, o, w_row, low, high, whole)
-            block += 1
-        return ti.select(block < end, block - first // BLOCK, -1), done
+        while group < end and (done < budget or not whole):
+            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
+                event = get(x, x_row, i)
+                if not silent(event):
+                    done += row(out, weight, indices, indptr, indptr, i, event, o, w_row, low, high, whole)
+            group = next_group(words, size, group + 1, end)
+        return ti.select(group < end, group - first // GROUP, -1), done
 
     return body
 
@@ -154,7 +151,7 @@ def _transposed_matvec(real, homo: bool, size: int):
 
 
 def _outer(p_size: int, q_size: int):
-    """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are blocks of rows; parts, ranges of them."""
+    """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them."""
 
     @ti.func
     def body(
@@ -175,26 +172,23 @@ def _outer(p_size: int, q_size: int):
     ):
         n, n_q = indptr.shape[0] - 1, q.shape[ti.static(len(q.shape) - 1)]
         first = p_row * n
-        start, count = first // BLOCK + begin, (first + n + BLOCK - 1) // BLOCK - first // BLOCK - begin
-        block = start + share(count, part, parts)
+        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
         end = start + share(count, part + 1, parts)
-        done = 0
+        group = next_group(p_words, p_size, start + share(count, part, parts), end)
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
-            block = end
-        while block < end and (done < budget or parts > 1):
-            if maybe(p_words, p_size, BLOCK, block):
-                for group in range(block * (BLOCK // 8), (block + 1) * (BLOCK // 8)):
-                    if maybe(p_words, p_size, 8, group):
-                        for i in range(ti.max(8 * group - first, 0), ti.min(8 * group - first + 8, n)):
-                            pre = get(p, p_row, i)
-                            if not silent(pre):
-                                done += indptr[i + 1] - indptr[i]
-                                for e in range(indptr[i], indptr[i + 1]):
-                                    post = get(q, q_row, indices[e])
-                                    if not silent(post):
-                                        add(out, o, e, pre * post)
-            block += 1
-        return ti.select(block < end, block - first // BLOCK, -1), done
+            group = end
+        done = 0
+        while group < end and (done < budget or parts > 1):
+            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
+                pre = get(p, p_row, i)
+                if not silent(pre):
+                    done += indptr[i + 1] - indptr[i]
+                    for e in range(indptr[i], indptr[i + 1]):
+                        post = get(q, q_row, indices[e])
+                        if not silent(post):
+                            add(out, o, e, pre * post)
+            group = next_group(p_words, p_size, group + 1, end)
+        return ti.select(group < end, group - first // GROUP, -1), done
 
     return body
 

@@ -10,7 +10,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, BLOCK, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, maybe, share, silent
+from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, silent
 
 
 def _body(size: int, view: bool):
@@ -31,29 +31,26 @@ def _body(size: int, view: bool):
         parts,
     ):
         n = indptr.shape[0] - 1
-        count = (n + BLOCK - 1) // BLOCK - begin
-        block = begin + share(count, part, parts)
+        count = (n + GROUP - 1) // GROUP - begin
         end = begin + share(count, part + 1, parts)
+        group = next_group(words, size, begin + share(count, part, parts), end)
         done = 0
-        while block < end and (done < budget or parts > 1):
-            if maybe(words, size, BLOCK, block):
-                for group in range(block * (BLOCK // 8), (block + 1) * (BLOCK // 8)):
-                    if maybe(words, size, 8, group):
-                        for i in range(8 * group, ti.min(8 * group + 8, n)):
-                            event = x[i]
-                            if not silent(event):
-                                done += indptr[i + 1] - indptr[i]
-                                for e in range(indptr[i], indptr[i + 1]):
-                                    at = order[e] if ti.static(view) else e
-                                    t = trace[indices[e]]
-                                    w = weight[at] + (t if ti.static(size == 1) else event * t)
-                                    if w > high:  # NaN stays
-                                        w = high
-                                    if w < low:
-                                        w = low
-                                    weight[at] = w
-            block += 1
-        return ti.select(block < end, block, -1)
+        while group < end and (done < budget or parts > 1):
+            for i in range(GROUP * group, ti.min(GROUP * group + GROUP, n)):
+                event = x[i]
+                if not silent(event):
+                    done += indptr[i + 1] - indptr[i]
+                    for e in range(indptr[i], indptr[i + 1]):
+                        at = order[e] if ti.static(view) else e
+                        t = trace[indices[e]]
+                        w = weight[at] + (t if ti.static(size == 1) else event * t)
+                        if w > high:  # NaN stays
+                            w = high
+                        if w < low:
+                            w = low
+                        weight[at] = w
+            group = next_group(words, size, group + 1, end)
+        return ti.select(group < end, group, -1)
 
     return body
 

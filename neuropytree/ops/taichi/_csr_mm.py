@@ -1,0 +1,268 @@
+"""The CSR operators on matrices, many columns of events at once, and the transposed products over a CSC view.
+
+A matrix of events or of results with `c` columns is a vector, entry `(i, k)` at `i * c + k`; what else there is, is as
+in `_csr`. Where few columns of a row have an event, each of them goes along the edges alone; else all go at once, which
+the compiler makes vector instructions of.
+
+A CSC view of a matrix has the edges in the order of their columns: `rows`, from `starts[j]` on for column `j`, and
+`order`, the position of each edge in CSR. With it the transposed product costs the edges of the columns with events;
+where these are many, reading along the rows is quicker still.
+"""
+
+# No `from __future__ import annotations`: Taichi reads annotations as objects.
+
+import itertools
+
+import taichi as ti
+
+from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, lower_bound, share, silent
+
+FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
+LANES = 8
+MANY = 4  # with more events than one of so many, a transposed product goes along the rows
+PER_EDGE = 16  # entries that take the time of an edge, in which budgets are counted
+
+
+@ti.func
+def _count(x: ANY, first, last):
+    n = 0
+    for k in range(first, last):
+        n += ti.select(silent(x[k]), 0, 1)
+    return n
+
+
+def _weight(homo: bool, view: bool):
+    @ti.func
+    def at(weight: ANY, order: ANY, e):
+        return weight[0 if ti.static(homo) else order[e] if ti.static(view) else e]
+
+    return at
+
+
+def _times(size: int):
+    @ti.func
+    def product(w, event):
+        if ti.static(size > 1):
+            w *= event
+        return ti.select(silent(event), 0, w)
+
+    return product
+
+
+def _scattered(homo: bool, size: int, view: bool):
+    """`out[j, k] += w_e * x[i, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of columns `k`."""
+    at, times = _weight(homo, view), _times(size)
+
+    @ti.func
+    def body(out: ANY, weight: ANY, x: ANY, indices: ANY, indptr: ANY, order: ANY, begin, budget, part, parts):
+        n = indptr.shape[0] - 1
+        c = x.shape[0] // ti.max(n, 1)
+        low, high = share(c, part, parts), share(c, part + 1, parts)
+        i, done = begin, 0
+        while i < n and (done < budget or parts > 1):
+            count = _count(x, i * c + low, i * c + high)
+            if 0 < count * FEW and count * FEW < high - low:
+                for k in range(low, high):
+                    event = x[i * c + k]
+                    if not silent(event):
+                        for e in range(indptr[i], indptr[i + 1]):
+                            out[indices[e] * c + k] += times(at(weight, order, e), event)
+                done += count * (indptr[i + 1] - indptr[i])
+            elif count > 0:
+                for e in range(indptr[i], indptr[i + 1]):
+                    w, o = at(weight, order, e), indices[e] * c
+                    for k in range(low, high):
+                        out[o + k] += times(w, x[i * c + k])
+                done += (indptr[i + 1] - indptr[i]) * (1 + (high - low) // PER_EDGE)
+            i += 1
+        return ti.select(i < n, i, -1)
+
+    return body
+
+
+def _gathered(homo: bool, size: int):
+    """`out[i, k] += w_e * y[j, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of them."""
+    at, times = _weight(homo, False), _times(size)
+
+    @ti.func
+    def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
+        n = indptr.shape[0] - 1
+        c = out.shape[0] // ti.max(n, 1)
+        i = begin + share(n - begin, part, parts)
+        end = begin + share(n - begin, part + 1, parts)
+        first = indptr[i]
+        while i < end and ((indptr[i] - first) * (1 + c // PER_EDGE) < budget or parts > 1):
+            for e in range(indptr[i], indptr[i + 1]):
+                w, from_ = at(weight, indices, e), indices[e] * c
+                for k in range(c):
+                    out[i * c + k] += times(w, y[from_ + k])
+            i += 1
+        return ti.select(i < end, i, -1)
+
+    return body
+
+
+def _sampled(real, p_size: int, q_size: int):
+    """`out[e] += sum_k p[i, k] * q[j, k]` for every edge `e` from `i` to `j`. Items are rows; parts, ranges of them."""
+
+    @ti.func
+    def times(a, b):
+        return ti.select(silent(a) or silent(b), ti.cast(0, real), ti.cast(a, real) * ti.cast(b, real))
+
+    @ti.func
+    def body(out: ANY, p: ANY, q: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
+        n = indptr.shape[0] - 1
+        c = p.shape[0] // ti.max(n, 1)
+        i = begin + share(n - begin, part, parts)
+        end = begin + share(n - begin, part + 1, parts)
+        done = 0
+        while i < end and (done < budget or parts > 1):
+            count = _count(p, i * c, i * c + c)
+            if 0 < count * FEW and count * FEW < c:
+                for k in range(c):
+                    if not silent(p[i * c + k]):
+                        for e in range(indptr[i], indptr[i + 1]):
+                            out[e] += times(p[i * c + k], q[indices[e] * c + k])
+            elif count > 0:
+                for e in range(indptr[i], indptr[i + 1]):
+                    q_row = indices[e] * c
+                    totals = ti.Vector([ti.cast(0, real)] * LANES)
+                    for g in range(c // LANES):
+                        for u in ti.static(range(LANES)):
+                            totals[u] += times(p[i * c + g * LANES + u], q[q_row + g * LANES + u])
+                    for k in range(c // LANES * LANES, c):
+                        totals[0] += times(p[i * c + k], q[q_row + k])
+                    out[e] += totals.sum()
+            done += (indptr[i + 1] - indptr[i]) * ti.select(count > 0, 1 + c // PER_EDGE, 0)
+            i += 1
+        return ti.select(i < end, i, -1)
+
+    return body
+
+
+def _scattered_vector(homo: bool, size: int):
+    """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`, as CSC has them. Items are columns; parts, ranges of
+    rows."""
+    at = _weight(homo, True)
+
+    @ti.func
+    def body(out: ANY, weight: ANY, y: ANY, rows: ANY, starts: ANY, order: ANY, begin, budget, part, parts):
+        n, n_out = starts.shape[0] - 1, out.shape[0]
+        low, high = share(n_out, part, parts), share(n_out, part + 1, parts)
+        j, done = begin, 0
+        while j < n and (done < budget or parts > 1):
+            event = y[j]
+            if not silent(event):
+                first = starts[j]
+                last = starts[j + 1]
+                if parts > 1:
+                    first = lower_bound(rows, first, last, low)
+                    last = lower_bound(rows, first, last, high)
+                for e in range(first, last):
+                    w = at(weight, order, e)
+                    out[rows[e]] += w if ti.static(size == 1) else w * event
+                done += last - first
+            j += 1
+        return ti.select(j < n, j, -1)
+
+    return body
+
+
+def _gathered_vector(real, homo: bool, size: int):
+    """The same along the rows. Items are rows; parts, ranges of them."""
+    at, times = _weight(homo, False), _times(size)
+
+    @ti.func
+    def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
+        n = indptr.shape[0] - 1
+        i = begin + share(n - begin, part, parts)
+        end = begin + share(n - begin, part + 1, parts)
+        first = indptr[i]
+        while i < end and (indptr[i] - first < budget or parts > 1):
+            total = ti.cast(0, real)
+            for e in range(indptr[i], indptr[i + 1]):
+                total += times(at(weight, indices, e), y[indices[e]])
+            out[i] += total
+            i += 1
+        return ti.select(i < end, i, -1)
+
+    return body
+
+
+def _plain(body, real, event, scattered: bool):
+    vector, events = array(real), array(event)
+
+    @ti.kernel
+    def kernel(out: vector, weight: vector, x: events, indices: INDEX, indptr: INDEX, span: INDEX):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            if ti.static(scattered):
+                span[4] = body(out, weight, x, indices, indptr, indices, span[0], span[1], span[2], span[3])
+            else:
+                span[4] = body(out, weight, x, indices, indptr, span[0], span[1], span[2], span[3])
+
+    return kernel
+
+
+def _sampling(body, real, p_event, q_event):
+    vector, p_array, q_array = array(real), array(p_event), array(q_event)
+
+    @ti.kernel
+    def kernel(out: vector, p: p_array, q: q_array, indices: INDEX, indptr: INDEX, span: INDEX):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            span[4] = body(out, p, q, indices, indptr, span[0], span[1], span[2], span[3])
+
+    return kernel
+
+
+def _viewed(scattered, gathered, real, event):
+    vector, events = array(real), array(event)
+
+    @ti.kernel
+    def kernel(
+        out: vector,
+        weight: vector,
+        y: events,
+        indices: INDEX,
+        indptr: INDEX,
+        rows: INDEX,
+        starts: INDEX,
+        order: INDEX,
+        span: INDEX,
+    ):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
+                span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+            else:
+                span[4] = gathered(out, weight, y, indices, indptr, span[0], span[1], span[2], span[3])
+
+    return kernel
+
+
+def _kernels() -> dict[str, Kernel]:
+    kernels = {}
+    for name, real in REAL.items():
+        vector = Operand(name, 1)
+        events = kinds(name, words=False)
+        for weight, (kind, (event, size, operand)) in itertools.product(("homo", "edge"), events.items()):
+            homo, suffix = weight == "homo", f"{name}_{weight}_{kind}"
+            operands = (vector, vector, operand, INDICES, INDICES)
+            viewed = (*operands, INDICES, INDICES, INDICES)
+            scattered, gathered = _scattered(homo, size, False), _gathered(homo, size)
+            kernels[f"npt_csr_mm_{suffix}"] = Kernel(_plain(scattered, real, event, True), operands, parts=1)
+            kernels[f"npt_csr_tmm_{suffix}"] = Kernel(_plain(gathered, real, event, False), operands, parts=4)
+            kernel = _viewed(_scattered(homo, size, True), gathered, real, event)
+            kernels[f"npt_csc_tmm_{suffix}"] = Kernel(kernel, viewed, parts=1)
+            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event)
+            kernels[f"npt_csc_tmv_{suffix}"] = Kernel(kernel, viewed, parts=1)
+        for p, q in itertools.product(events, repeat=2):
+            (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
+            kernel = _sampling(_sampled(real, p_size, q_size), real, p_event, q_event)
+            operands = (vector, p_operand, q_operand, INDICES, INDICES)
+            kernels[f"npt_csr_smm_{name}_{p}_{q}"] = Kernel(kernel, operands, parts=4)
+    return kernels
+
+
+KERNELS = _kernels()
