@@ -39,6 +39,27 @@ def kernels() -> frozenset[str]:
     return frozenset(bridge.handlers)
 
 
+class _Operator(Primitive):
+    """A primitive for `jax.shard_map` too: where one operand differs from device to device, all are taken to."""
+
+    def bind(self, *operands: Any, **params: Any) -> Any:
+        varying = [_varying(x) for x in operands]
+        every = frozenset().union(*varying)
+        if every:
+            operands = tuple(
+                jax.lax.pcast(x, tuple(every - axes), to="varying") if axes != every else x
+                for x, axes in zip(operands, varying, strict=True)
+            )
+        return super().bind(*operands, **params)
+
+
+def _varying(x: Any) -> frozenset[str]:
+    """The axes of a mesh along which a value differs, within `jax.shard_map`."""
+    aval = jax.typeof(x)
+    kind = getattr(aval, "manual_axis_type", aval)  # of jax 0.8, the type itself says
+    return getattr(kind, "varying", getattr(kind, "vma", frozenset()))
+
+
 def export_checks() -> list[Any]:
     """What `jax.export` must be told of a function with operators in it: that their kernels may be called.
 
@@ -94,7 +115,7 @@ def make_operator(
     if missing:
         raise TypeError(f"operator '{name}' lacks the rules {missing}: every operator has all of them")
     assert reference is not None and kernel is not None  # for the type checker: refused above
-    operator = Primitive(name)
+    operator = _Operator(name)
 
     def bind(*operands: Any, **params: Any) -> Array:
         return operator.bind(*operands, **params)
@@ -104,7 +125,7 @@ def make_operator(
         return jax.jit(functools.partial(bind, **dict(items)))
 
     operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
-    operator.def_abstract_eval(lambda acc, *operands, **params: ShapedArray(acc.shape, acc.dtype))
+    operator.def_abstract_eval(lambda acc, *operands, **params: acc.update(weak_type=False))
 
     count = 3 + indices
 
@@ -224,7 +245,7 @@ def make_function(
       `None`. It gets every operand as a vector.
     - `in_place`: how many results are the first operands, updated.
     """
-    function = Primitive(name)
+    function = _Operator(name)
     function.multiple_results = True
 
     def bind(*operands: Any, **params: Any) -> list[Array]:
@@ -239,8 +260,8 @@ def make_function(
         return list(reference(*operands, **static))
 
     def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
-        out = jax.eval_shape(functools.partial(plain, **params), *avals)
-        return [ShapedArray(x.shape, x.dtype) for x in out]
+        out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
+        return [x.update(weak_type=False) for x in out]
 
     def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
         if impl == "taichi":
