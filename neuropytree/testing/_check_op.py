@@ -38,8 +38,8 @@ def check_op(
     That is: the value, eager and under `jit`; JVP in each operand and in all; VJP; second order in all four ways, and
     the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, in another `vmap`, and with
     gradients inside and outside; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised
-    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, which must be
-    updated in place. All that can be is one program, compiled once for each of the two functions: checking several
+    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, whose
+    memory the result must take. All that can be is one program, compiled once for each of the two functions: checking several
     operators against the same `dense` function, with operands of the same shapes, compiles that only once.
 
     **Arguments:**
