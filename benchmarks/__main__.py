@@ -1,4 +1,4 @@
-"""`python -m benchmarks coba | overhead | setup`; see docs/benchmarks.md."""
+"""`python -m benchmarks coba | ops | overhead | setup`; see docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from . import _environments, _runner
+from .ops import _command as ops
 from .peers import DEFAULT, PEERS
 
 OURS = "neuropytree"
@@ -44,6 +45,8 @@ def main() -> int:
     overhead.add_argument("--timeout", type=float, default=900.0)
     overhead.add_argument("--write", type=Path, metavar="PAGE")
 
+    ops.add_parser(commands, _one_of)
+
     setup = commands.add_parser("setup", help="make the peers' virtual environments")
     sets = _one_of(_environments.SETS)
     setup.add_argument(
@@ -57,7 +60,7 @@ def main() -> int:
             parser.error(f"--scale {scale:g} is a network of {scale * 4000:.0f} neurons; it needs at least 100")
     if getattr(options, "repeats", 1) < 1:
         parser.error("--repeats must be at least 1")
-    return {"coba": _coba, "overhead": _overhead, "setup": _setup}[options.command](options)
+    return {"coba": _coba, "ops": ops.run, "overhead": _overhead, "setup": _setup}[options.command](options)
 
 
 def _one_of(known: Iterable[str]) -> Callable[[str], str]:

@@ -65,6 +65,25 @@ def run_job(job: Job, *, timeout: float) -> Result:
     """
     busy, own = _busy_seconds(), _children_seconds()
     begin = time.perf_counter()
+    results, failure = run_lines(job, timeout=timeout)
+    if failure:
+        raise JobError(failure)
+    if not results:
+        raise JobError("printed no result")
+    result = results[-1]
+    if busy is not None:
+        others = (_busy_seconds() or busy) - busy - (_children_seconds() - own)
+        result["others"] = round(max(0.0, others / (time.perf_counter() - begin)), 2)
+    if "run_s" in result and "steps" in result:
+        result["us_per_step"] = result["run_s"] / result["steps"] * 1e6
+    return result
+
+
+def run_lines(job: Job, *, timeout: float) -> tuple[list[Result], str | None]:
+    """Runs one process to its end: all lines of JSON that it printed, and why it failed if it did.
+
+    What a process printed before it failed, or before `timeout` seconds were over, counts.
+    """
     # In a session of its own, so that on a timeout the compilers and simulations it started end with it.
     process = subprocess.Popen(
         [str(part) for part in job.command],
@@ -75,27 +94,28 @@ def run_job(job: Job, *, timeout: float) -> Result:
         text=True,
         start_new_session=True,
     )
+    failure = None
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise JobError(f"took longer than {timeout:.0f} s") from None
+        failure = f"took longer than {timeout:.0f} s"
+        os.killpg(process.pid, signal.SIGKILL)
+        output, errors = process.communicate()
     finally:
-        if process.poll() is None:  # a timeout, or an interrupt of ours
+        if process.poll() is None:  # an interrupt of ours
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    if process.returncode != 0:
+    if failure is None and process.returncode != 0:
         said = (errors.strip() or output.strip() or "nothing said").splitlines()[-1]
-        raise JobError(f"exit status {process.returncode}: {said}")
-    for line in reversed(output.splitlines()):
+        failure = f"exit status {process.returncode}: {said}"
+    results = []
+    for line in output.splitlines():
         if line.startswith("{"):
-            result = json.loads(line)
-            if busy is not None:
-                others = (_busy_seconds() or busy) - busy - (_children_seconds() - own)
-                result["others"] = round(max(0.0, others / (time.perf_counter() - begin)), 2)
-            if "run_s" in result and "steps" in result:
-                result["us_per_step"] = result["run_s"] / result["steps"] * 1e6
-            return result
-    raise JobError("printed no result")
+            try:
+                results.append(json.loads(line))
+            except json.JSONDecodeError:  # half a line, of a process that was stopped, or no result at all
+                continue
+    return results, failure
 
 
 def _busy_seconds() -> float | None:
