@@ -65,8 +65,7 @@ def as_events(name: str, x: Any, dtype: Any) -> Array:
 def as_weight(weight: Any, acc: Array, indices: Array) -> Array:
     """The weight as a vector: of one element if all edges share it, or of one for each edge."""
     weight = jnp.asarray(weight)
-    if not jnp.issubdtype(acc.dtype, jnp.floating):
-        raise TypeError(f"acc is {acc.dtype.name}; it must be floating")
+    check_floating("acc", acc)
     if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
         raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
     weight = weight.astype(acc.dtype)
@@ -75,6 +74,11 @@ def as_weight(weight: Any, acc: Array, indices: Array) -> Array:
             f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
         )
     return weight.reshape(-1)
+
+
+def check_floating(name: str, x: Array) -> None:
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise TypeError(f"{name} is {x.dtype.name}; it must be floating")
 
 
 def check_impl(impl: Any) -> None:

@@ -18,6 +18,7 @@ from ._common import (
     Impl,
     as_events,
     as_weight,
+    check_floating,
     check_impl,
     check_indices,
     check_matrix,
@@ -379,6 +380,7 @@ def csr_outer_matmat(
 
 def _bind_outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Any, impl: Any) -> Array:
     check_impl(impl)
+    check_floating("acc", acc)
     pre, post = as_events("pre", pre, acc.dtype), as_events("post", post, acc.dtype)
     check_shape("acc", acc, indices.shape)
     check_indices(indices, indptr)

@@ -7,7 +7,18 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ._common import KERNEL_DTYPES, Events, Impl, as_events, check_impl, check_indices, check_shape, happened, kind
+from ._common import (
+    KERNEL_DTYPES,
+    Events,
+    Impl,
+    as_events,
+    check_floating,
+    check_impl,
+    check_indices,
+    check_shape,
+    happened,
+    kind,
+)
 from ._csr import Indices, Indptr, _rows
 from ._ffi import make_function
 
@@ -168,8 +179,7 @@ def _operands(
     weight: Any, x_name: str, x: Any, trace_name: str, trace: Any, w_min: ArrayLike, w_max: ArrayLike
 ) -> tuple[Array, ...]:
     weight, trace = jnp.asarray(weight), jnp.asarray(trace)
-    if not jnp.issubdtype(weight.dtype, jnp.floating):
-        raise TypeError(f"weight is {weight.dtype.name}; it must be floating")
+    check_floating("weight", weight)
     bounds = {"w_min": jnp.asarray(w_min), "w_max": jnp.asarray(w_max)}
     for name, value in ((trace_name, trace), *bounds.items()):
         if not (value.weak_type or value.dtype == weight.dtype):

@@ -38,8 +38,8 @@ def check_op(
     That is: the value, eager and under `jit`; JVP in each operand and in all; VJP; second order in all four ways, and
     the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, in another `vmap`, and with
     gradients inside and outside; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised
-    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, whose
-    memory the result must take. All that can be is one program, compiled once for each of the two functions: checking several
+    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, whose memory the
+    result must take. Nearly all of it is one program, compiled once for each of the two functions: checking several
     operators against the same `dense` function, with operands of the same shapes, compiles that only once.
 
     **Arguments:**
@@ -80,9 +80,10 @@ def check_op(
     try:
         got = _run(matrix, op, data)
     except Exception as error:
-        raise _culprit(op, matrix, data, xs) from error
+        _find_culprit(op, dense, matrix, data, xs, compare)
+        raise OperatorError(f"operator fails where all is one program; operands: {_describe(xs)}") from error
     want = _run(matrix, dense, data)
-    for name in want:
+    for name in matrix.checks:
         compare(name, got[name], want[name])
     value = want["value"]
     for name, function in (("call without jit", op), ("export", functools.partial(_exported, op, xs))):
@@ -292,14 +293,16 @@ def _check_donation(op: Function, xs: list[Array], acc: int, value: Any, compare
     compare("call after donation", op(*xs), value)  # no operand has been changed behind JAX's back
 
 
-def _culprit(op: Function, matrix: _Matrix, data: Any, xs: list[Array]) -> OperatorError:
-    """Which check it is that fails: found by running them one by one, as only a failure is worth."""
+def _find_culprit(
+    op: Function, dense: Function, matrix: _Matrix, data: Any, xs: list[Array], compare: Callable[..., None]
+) -> None:
+    """Raises at the first check that fails or is wrong: found by running them one by one, as only a failure is worth."""
     for name, check in matrix.checks.items():
         try:
-            jax.block_until_ready(jax.jit(functools.partial(check, op))(data))
+            got = jax.block_until_ready(jax.jit(functools.partial(check, op))(data))
         except Exception as error:
-            return _failed(name, xs, error)
-    return OperatorError(f"operator fails when all transformations are one program; operands: {_describe(xs)}")
+            raise _failed(name, xs, error) from error
+        compare(name, got, jax.jit(functools.partial(check, dense))(data))
 
 
 def _failed(name: str, xs: list[Array], error: Exception) -> OperatorError:

@@ -11,6 +11,7 @@ from neuropytree.testing import check_op
 
 from ..helpers import random_csr
 
+LOW, HIGH = -0.8, 0.9
 SIZES = [(12, 9, 40, 3), (1, 1, 1, 0), (9, 1, 6, 0), (17, 33, 0, 4), (0, 4, 0, 0), (4, 0, 0, 0), (70, 40, 300, 5)]
 
 
@@ -56,27 +57,32 @@ def test_value_over_sizes(side, boolean, dtype, impl):
         np.testing.assert_allclose(new, want, rtol=1e-6 if dtype == np.float32 else 1e-14)
 
 
-@pytest.mark.parametrize("boolean", [False, True])
-@pytest.mark.parametrize("side", ["pre", "post"])
-def test_every_transformation(side, boolean, impl):
-    indices, indptr, edges, weight, spike, trace = setup(12, 9, 40, 3, boolean=boolean, side=side)
+def dense_form(side, boolean):
+    _, _, edges, *_ = setup(12, 9, 40, 3, boolean=boolean, side=side)
     rows, cols = (np.array(x) for x in zip(*edges, strict=True))
     by_spike, by_trace = (rows, cols) if side == "pre" else (cols, rows)
     nnz = len(edges)
 
-    def dense(w, x, t, low, high):
+    def dense(w, x, t, low=LOW, high=HIGH):
         moved = x[by_spike] if boolean else x[by_spike] != 0
         new = w[:nnz] + x[by_spike].astype(w.dtype) * t[by_trace]
         new = jnp.where(new < low, low, jnp.where(new > high, high, new))
         return jnp.concatenate([jnp.where(moved, new, w[:nnz]), w[nnz:]])
 
-    op = operator(side, indices, indptr, 9, impl)
-    low, high = jnp.asarray(-0.8), jnp.asarray(0.9)
-    # bounds and trace closed over in the batches: five operands have too many subsets
-    check_op(lambda w, x, t: op(w, x, t, low, high), lambda w, x, t: dense(w, x, t, low, high), [weight, spike, trace])
-    for f, g in ((jax.jacfwd, jax.jacfwd), (jax.jacrev, jax.jacrev)):
-        got = f(op, (3, 4))(weight, spike, trace, low, high)
-        np.testing.assert_array_equal(jnp.stack(got), jnp.stack(g(dense, (3, 4))(weight, spike, trace, low, high)))
+    return dense
+
+
+@pytest.mark.parametrize("boolean", [False, True])
+@pytest.mark.parametrize("side", ["pre", "post"])
+def test_every_transformation(side, boolean):
+    """Derivatives and batches are those of the reference, so one implementation tells of both. The bounds are no operands in the batches: five operands have too many subsets."""
+    indices, indptr, _, weight, spike, trace = setup(12, 9, 40, 3, boolean=boolean, side=side)
+    op, dense = operator(side, indices, indptr, 9, "auto"), dense_form(side, boolean)
+    check_op(lambda w, x, t: op(w, x, t, LOW, HIGH), dense, [weight, spike, trace])
+    for transform in (jax.jacfwd, jax.jacrev):
+        got, want = (transform(f, (3, 4))(weight, spike, trace, LOW, HIGH) for f in (op, dense))
+        np.testing.assert_array_equal(jnp.stack(got), jnp.stack(want))
+        assert np.any(got[0]) and np.any(got[1])
 
 
 def test_the_derivative_at_a_bound_is_that_of_the_inside(impl):

@@ -151,7 +151,7 @@ def _vjp(f, places, *xs):
 
 @pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
 def test_any_nesting_of_transformations(operation, impl):
-    @SETTINGS
+    @settings(SETTINGS, max_examples=25)
     @given(drawn(), words)
     def check(case, word):
         edges, xs = edges_of(case), operands(case, operation)
