@@ -296,7 +296,7 @@ def _check_donation(op: Function, xs: list[Array], acc: int, value: Any, compare
 def _find_culprit(
     op: Function, dense: Function, matrix: _Matrix, data: Any, xs: list[Array], compare: Callable[..., None]
 ) -> None:
-    """Raises at the first check that fails or is wrong: found by running them one by one, as only a failure is worth."""
+    """Raises at the first check that fails or is wrong. One by one they take long, which only a failure is worth."""
     for name, check in matrix.checks.items():
         try:
             got = jax.block_until_ready(jax.jit(functools.partial(check, op))(data))

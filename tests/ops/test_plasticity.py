@@ -75,7 +75,8 @@ def dense_form(side, boolean):
 @pytest.mark.parametrize("boolean", [False, True])
 @pytest.mark.parametrize("side", ["pre", "post"])
 def test_every_transformation(side, boolean):
-    """Derivatives and batches are those of the reference, so one implementation tells of both. The bounds are no operands in the batches: five operands have too many subsets."""
+    """Derivatives and batches are those of the reference, so one implementation tells of both. The bounds are no
+    operands in the batches: five operands have too many subsets."""
     indices, indptr, _, weight, spike, trace = setup(12, 9, 40, 3, boolean=boolean, side=side)
     op, dense = operator(side, indices, indptr, 9, "auto"), dense_form(side, boolean)
     check_op(lambda w, x, t: op(w, x, t, LOW, HIGH), dense, [weight, spike, trace])

@@ -38,7 +38,7 @@ def test_what_is_right_passes():
 @pytest.mark.parametrize(
     ("op", "match"),
     [
-        (lambda acc, a, b: acc + a + b, r"wrong under 'value': the result has .* at \[0\], expected 1.3, and 3 of 3"),
+        (lambda acc, a, b: acc + a + b, r"wrong under 'value': the result has 2.5 at \[2\], expected 0.0, and 3 of 3"),
         (lambda acc, a, b: (acc + a * b).astype(jnp.float32), r"'value': the result is float32\[3\], expected float64"),
         (lambda acc, a, b: (acc + a * b,), "wrong under 'value': result PyTreeDef"),
         (with_jvp(lambda p, t: t[0] + 2 * t[1] * p[2] + p[1] * t[2]), "wrong under 'jvp in operand 1'"),
@@ -58,5 +58,5 @@ def test_what_is_right_for_one_and_wrong_for_a_batch():
         return x
 
     identity.def_vmap(lambda size, batched, x: (x[::-1], True))
-    with pytest.raises(OperatorError, match=r"wrong under 'vmap over operands \(2,\)'"):
+    with pytest.raises(OperatorError, match=r"wrong under 'vmap"):
         check_op(lambda acc, a, b: acc + a * identity(b), dense, OPERANDS, differentiable=())
