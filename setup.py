@@ -28,13 +28,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = pathlib.Path(__file__).resolve().parent
 OPS = pathlib.Path("neuropytree", "ops")
-MODULES = (
-    "_csr",
-    "_csr_mm",
-    "_fire",
-    "_plasticity",
-    "_compact",
-)  # of neuropytree/ops/taichi, with kernels to be compiled
+# of neuropytree/ops/taichi, with kernels to be compiled
+MODULES = ("_csr", "_csr_mm", "_fire", "_block", "_coo", "_jit", "_plasticity", "_compact")
 LIBRARY, RECORD = "libneuropytree.so", "_build.json"
 DTYPES = {"f32": "XLA_FFI_DataType_F32", "f64": "XLA_FFI_DataType_F64"}
 DTYPES |= {"s32": "XLA_FFI_DataType_S32", "pred": "XLA_FFI_DataType_PRED"}
@@ -137,7 +132,7 @@ def build(folder: pathlib.Path) -> dict:
         "missing": "",
         "library": LIBRARY,
         "sha256": hashlib.sha256(library.read_bytes()).hexdigest(),
-        "kernels": ["npt_fence", *kernels],
+        "kernels": ["npt_fence", "npt_custom", *kernels],
         "build": {
             "taichi": made[0]["taichi"],
             "llvmlite": made[0]["llvmlite"],

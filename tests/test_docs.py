@@ -122,8 +122,20 @@ def test_ensembles_differ_among_each_other_and_equal_the_loop(capsys):
     assert by_weight[0] > 1.2 * by_weight[-1] and len(jnp.unique(by_key)) == 8
 
 
+def test_the_large_network_fires_as_the_small_one(capsys):
+    """In a smaller size: what is asynchronous and irregular at 4000 neurons is so at any."""
+    rates, _ = program("million_neurons")(n_exc=3200, n_inh=800, duration=50.0)
+    assert 10 < rates["E"] < 40 and "µs a step" in capsys.readouterr().out
+
+
+def test_a_custom_operator_fits_time_constants(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROPYTREE_CACHE", str(tmp_path))
+    error, by_scan = program("custom_operator")(steps=500, n=5, iterations=120)
+    assert error < 0.1 and by_scan < 1e-4  # float32; the loss is nearly quadratic
+
+
 def test_every_example_is_tested_and_linked():
     names = {path.stem for path in (ROOT / "examples").glob("*.py")}
-    assert names == {"coba_by_hand", "train_weights", "ensemble"}
+    assert names == {"coba_by_hand", "train_weights", "ensemble", "custom_operator", "million_neurons"}
     page = (ROOT / "docs" / "examples.md").read_text()
     assert all(f'"examples/{name}.py"' in page for name in names)

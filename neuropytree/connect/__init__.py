@@ -2,6 +2,8 @@
 
 from ._base import AbstractConnectivity as AbstractConnectivity
 from ._base import AbstractConnector as AbstractConnector
+from ._block import Block as Block
+from ._block import from_bsr as from_bsr
 from ._csr import CSR as CSR
 from ._dense import AllToAll as AllToAll
 from ._dense import Dense as Dense
@@ -10,3 +12,5 @@ from ._dense import OneToOne as OneToOne
 from ._fixed_prob import FixedProb as FixedProb
 from ._from import from_coo as from_coo
 from ._from import from_scipy as from_scipy
+from ._jit import JIT as JIT
+from ._jit import JITFixedProb as JITFixedProb

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
 from ..ops._common import Impl
+from ..ops._dense import dense_matvec, dense_outer, dense_transposed_matvec
 from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes, edge_weights
 
 
@@ -28,7 +29,8 @@ class Dense(AbstractConnectivity):
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `include_self`: whether neuron `i` connects to neuron `i`; if not, the diagonal of the weight is never used.
 
-    A matrix is multiplied whole by XLA whatever the number of events, and `impl` makes no difference.
+    A matrix is multiplied by `npt.ops.dense_matvec`: while few neurons fire, only their rows are added. A shared weight
+    is multiplied by the sum of the events, and `impl` makes no difference.
 
     **Raises:** `ValueError` for a weight of another shape.
     """
@@ -74,23 +76,26 @@ class Dense(AbstractConnectivity):
         return self.weight * total
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        del impl
+        if self.weight.ndim == 2:
+            acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+            return dense_matvec(self._matrix(), x, acc=acc, impl=impl)
         x = _as_float(x, self.weight)
         _check("x", x, self.in_size)
-        y = self._shared(x, self.out_size) if self.weight.ndim == 0 else x @ self._matrix()
+        y = self._shared(x, self.out_size)
         return y if acc is None else acc + y
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        del impl
+        if self.weight.ndim == 2:
+            acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+            return dense_transposed_matvec(self._matrix(), y, acc=acc, impl=impl)
         y = _as_float(y, self.weight)
         _check("y", y, self.out_size)
-        x = self._shared(y, self.in_size) if self.weight.ndim == 0 else self._matrix() @ y
+        x = self._shared(y, self.in_size)
         return x if acc is None else acc + x
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (in_size, out_size)."""
-        del impl
-        product = jnp.outer(_as_float(pre, self.weight), _as_float(post, self.weight))
+        product = dense_outer(pre, post, acc=jnp.zeros((self.in_size, self.out_size), self.weight.dtype), impl=impl)
         return product if self.include_self else jnp.where(self._off_diagonal(), product, jnp.zeros_like(product))
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

@@ -25,7 +25,7 @@ def summarise(net: "Network", dt: float | None) -> str:
         connect = projection.connect
         edges, shape = connect.nnz, connect.weight.shape  # pyright: ignore[reportAttributeAccessIssue]
         total += edges
-        kind = "one weight" if shape == () else "weight per edge"
+        kind = "weight per edge" if shape == (edges,) else "one weight" if shape == () else "weights made just in time"
         lines.append(
             f"  {name}: {projection.source} -> {projection.target}, {type(connect).__name__}, nnz {edges}, {kind}, "
             f"delay {_delay(projection.delay, dt)}"

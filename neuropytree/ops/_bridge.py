@@ -24,6 +24,7 @@ class Bridge:
     - `remedy`: what to do about it, in one line; empty if nothing.
     - `library`: the path of the shared library, or `None`.
     - `handlers`: a function pointer for each target name, as `jax.ffi.pycapsule` takes it.
+    - `register`: adds a kernel that was compiled in this process, by its name, address and arguments.
     - `build`: what the library was built with, by name.
     """
 
@@ -32,6 +33,7 @@ class Bridge:
     remedy: str = ""
     library: str | None = None
     handlers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    register: Any = None
     build: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -59,6 +61,9 @@ def read(folder: pathlib.Path) -> Bridge:
             return Bridge(False, f"{path} is not the library that was built here", REINSTALL, build=build)
         library = ctypes.CDLL(str(path))
         handlers = {name: getattr(library, name) for name in names}
+        register = library.npt_register
     except (OSError, AttributeError) as error:
         return Bridge(False, f"{path} cannot be loaded ({' '.join(str(error).split())})", REINSTALL, build=build)
-    return Bridge(True, library=str(path), handlers=handlers, build=build)
+    register.restype = ctypes.c_char_p
+    register.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_int32)]
+    return Bridge(True, library=str(path), handlers=handlers, register=register, build=build)

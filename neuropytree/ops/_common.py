@@ -62,23 +62,31 @@ def as_events(name: str, x: Any, dtype: Any) -> Array:
     raise TypeError(f"{name} is {x.dtype.name}; with acc of {np.dtype(dtype).name} it must be that or bool")
 
 
-def as_weight(weight: Any, acc: Array, indices: Array) -> Array:
-    """The weight as a vector: of one element if all edges share it, or of one for each edge."""
+def as_weight(weight: Any, acc: Any) -> Array:
+    """`weight` in the dtype of `acc`.
+
+    **Raises:** `TypeError` unless both are of the same floating dtype.
+    """
     weight = jnp.asarray(weight)
     check_floating("acc", acc)
     if not jnp.issubdtype(weight.dtype, jnp.floating) or (weight.dtype != acc.dtype and not weight.weak_type):
         raise TypeError(f"weight is {weight.dtype.name} and acc {acc.dtype.name}; they must be the same floating dtype")
-    weight = weight.astype(acc.dtype)
-    if weight.shape not in ((), indices.shape):
-        raise ValueError(
-            f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
-        )
-    return weight.reshape(-1)
+    return weight.astype(acc.dtype)
 
 
-def check_floating(name: str, x: Array) -> None:
+def check_floating(name: str, x: Any) -> None:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"{name} is {x.dtype.name}; it must be floating")
+
+
+def check_sizes(**shapes: tuple[Array, Shape]) -> None:
+    """Each operand against the shape that the others give it.
+
+    **Raises:** `ValueError` naming the first that doesn't fit.
+    """
+    for name, (x, shape) in shapes.items():
+        if x.shape != shape:
+            raise ValueError(f"{name} has shape {x.shape}; expected {shape} (jax.vmap adds batch dimensions)")
 
 
 def check_impl(impl: Any) -> None:

@@ -11,14 +11,13 @@ from ._common import (
     Events,
     Impl,
     as_events,
-    as_weight,
     check_impl,
     check_indices,
     check_shape,
     happened,
     kind,
 )
-from ._csr import Indices, Indptr, matvec_p
+from ._csr import Indices, Indptr, edge_weight, matvec_p
 from ._ffi import make_function
 
 
@@ -140,7 +139,7 @@ def csr_matvec_compact(
     if not isinstance(events, CompactEvents):
         raise TypeError(f"events is {type(events).__name__}; expected CompactEvents: npt.ops.compact(x, capacity)")
     check_impl(impl)
-    weight = as_weight(weight, acc, indices)
+    weight = edge_weight(weight, acc, indices)
     x, where, count = as_events("events", events.events, acc.dtype), events.indices, events.count
     check_shape("events", x, (indptr.shape[0] - 1,))
     check_indices(indices, indptr)

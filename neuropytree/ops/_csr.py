@@ -390,11 +390,21 @@ def _bind_outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Any, impl: 
     return outer_p.bind(acc, pre.reshape(-1), post.reshape(-1), indices, indptr, batch=(), columns=columns, impl=impl)
 
 
+def edge_weight(weight: Any, acc: Array, indices: Array) -> Array:
+    """The weight as a vector: of one element if all edges share it, or of one for each entry of `indices`."""
+    weight = as_weight(weight, acc)
+    if weight.shape not in ((), indices.shape):
+        raise ValueError(
+            f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
+        )
+    return weight.reshape(-1)
+
+
 def _bind(
     operator: Any, weight: Any, name: str, x: Any, indices: Any, indptr: Any, acc: Any, impl: Any, hints: Any = None
 ) -> Array:
     check_impl(impl)
-    weight = as_weight(weight, acc, indices)
+    weight = edge_weight(weight, acc, indices)
     x = as_events(name, x, acc.dtype)
     check_indices(indices, indptr)
     for given in hints or ():

@@ -12,7 +12,7 @@ one, and no per-edge intermediate is ever batched to be summed afterwards.
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.export
@@ -40,24 +40,22 @@ def kernels() -> frozenset[str]:
 
 
 class _Operator(Primitive):
-    """A primitive for `jax.shard_map` too: where one operand differs from device to device, all are taken to."""
+    """A primitive whose operands, inside `jax.shard_map`, are all made to vary over the devices that any varies over:
+    what is the same on all devices then gets the sum of its cotangents, as for JAX's own operations."""
 
     def bind(self, *operands: Any, **params: Any) -> Any:
-        varying = [_varying(x) for x in operands]
-        every = frozenset().union(*varying)
+        axes = [_varying(x) for x in operands]
+        every = frozenset().union(*axes)
         if every:
-            operands = tuple(
-                jax.lax.pcast(x, tuple(every - axes), to="varying") if axes != every else x
-                for x, axes in zip(operands, varying, strict=True)
-            )
+            missing = [tuple(sorted(every - own, key=str)) for own in axes]
+            operands = tuple(jax.lax.pcast(x, m, to="varying") for x, m in zip(operands, missing, strict=True))
         return super().bind(*operands, **params)
 
 
-def _varying(x: Any) -> frozenset[str]:
-    """The axes of a mesh along which a value differs, within `jax.shard_map`."""
-    aval = jax.typeof(x)
-    kind = getattr(aval, "manual_axis_type", aval)  # of jax 0.8, the type itself says
-    return getattr(kind, "varying", getattr(kind, "vma", frozenset()))
+def _varying(x: Any) -> frozenset[Any]:
+    """The mesh axes of `jax.shard_map` over which a value varies."""
+    of = jax.typeof(x)
+    return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
 
 
 def export_checks() -> list[Any]:
@@ -92,6 +90,7 @@ def make_operator(
     transpose_a: Callable[..., Array] | None = None,
     transpose_b: Callable[..., Array] | None = None,
     indices: int = 2,
+    pays: Callable[..., Array | bool] | None = None,
 ) -> Primitive:
     """A primitive `(acc, a, b, *indices, *hints; batch, impl, **static) -> acc + f(a, b)` with every rule.
 
@@ -106,6 +105,8 @@ def make_operator(
       `a`, `b`.
     - `indices`: how many index arrays there are. What follows them are hints: more arrays for the kernel, which make
       no difference to the result.
+    - `pays`: `(acc, a, b, **static)` to whether the kernel is quicker than the reference, where both can be had and
+      `impl` is `"auto"`: known now, or a scalar that is computed at run time. Always, without this rule.
 
     **Raises:** `TypeError` if one of the rules is missing: an operator without it would fail later, in somebody's
     gradient.
@@ -138,6 +139,14 @@ def make_operator(
             raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
         return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=False)(ctx, *operands)
 
+    def quicker(target: str, *operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
+        native = functools.partial(_call_kernel, target, batch)
+        other = functools.partial(plain, batch=batch, impl=impl, **static)
+        now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
+        if isinstance(now, bool):
+            return (native if now else other)(*operands)
+        return jax.lax.cond(now, native, other, *operands)
+
     def lower_cpu(ctx: Any, *operands: Any, impl: str, batch: Shape, **static: Any) -> Any:
         acc, a, b, *_ = ctx.avals_in
         hints = {"hints": True} if len(operands) > count else {}
@@ -148,7 +157,7 @@ def make_operator(
                 raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
             function = functools.partial(plain, impl=impl, batch=batch, **static)
         else:
-            function = functools.partial(_call_kernel, target, batch)
+            function = functools.partial(quicker, target, impl=impl, batch=batch, **static)
         return mlir.lower_fun(function, multiple_results=False)(ctx, *operands)
 
     mlir.register_lowering(operator, lower_elsewhere)
@@ -177,8 +186,13 @@ def make_operator(
         (size,) = sizes
         if any(d is not None for d in dims[count:]):
             operands, dims = operands[:count], dims[:count]
-        if any(d is not None for d in dims[3:]):  # another connectivity in each: no kernel has that
-            return jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands), 0
+        if any(d is not None for d in dims[3:]):  # another connectivity in each: one after the other
+
+            def item(k: Array) -> Array:
+                at = functools.partial(jax.lax.dynamic_index_in_dim, index=k, keepdims=False)
+                return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
+
+            return jax.lax.map(item, jnp.arange(size)), 0
         moved = [
             jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
             for x, d in zip(operands[:3], dims[:3], strict=True)
@@ -314,6 +328,81 @@ def make_function(
     return function
 
 
+class Rules(Protocol):
+    """What `custom` asks of a user's operator. `static` are pairs of names and values."""
+
+    def outputs(self, avals: Any, static: Any) -> list[jax.ShapeDtypeStruct]: ...
+    def plain(self, operands: Any, static: Any) -> list[Array]: ...
+    def kernel(self, avals: Any, impl: str, static: Any, *, cpu: bool) -> str | None: ...
+    def jvp(self, primals: Any, tangents: Any, impl: str, static: Any) -> tuple[list[Array], list[Array]]: ...
+    def transpose(self, cts: Any, operands: Any, unknown: Any, static: Any) -> list[Any]: ...
+    def batch(
+        self, size: int, mapped: Any, operands: Any, impl: str, static: Any
+    ) -> tuple[list[Array], list[bool]]: ...
+
+
+def custom(rules: Rules, *operands: Array, impl: str, static: tuple[tuple[str, Any], ...]) -> list[Array]:
+    """A function with a kernel that was compiled while the program runs, under the rules that its user gave."""
+    return _custom.bind(*operands, rules=rules, impl=impl, static=static)
+
+
+def _make_custom() -> Primitive:
+    name = "npt_custom"
+    operator = Primitive(name)
+    operator.multiple_results = True
+
+    @functools.cache
+    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., list[Array]]:
+        return jax.jit(lambda *operands: operator.bind(*operands, **dict(items)))
+
+    def abstract(*avals: Any, rules: Rules, static: Any, **_: Any) -> list[ShapedArray]:
+        return [ShapedArray(x.shape, x.dtype) for x in rules.outputs(avals, static)]
+
+    def lower(ctx: Any, *operands: Any, rules: Rules, impl: str, static: Any, cpu: bool) -> Any:
+        target = rules.kernel(ctx.avals_in, impl, static, cpu=cpu)
+        if target is None:
+            plain = lambda *operands: rules.plain(operands, static)  # noqa: E731
+            return mlir.lower_fun(plain, multiple_results=True)(ctx, *operands)
+        assert name in kernels()  # registered, for there is a kernel
+        out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_out]
+        call = functools.partial(jax.ffi.ffi_call(name, out), kernel=target)
+        return mlir.lower_fun(call, multiple_results=True)(ctx, *operands)
+
+    def jvp(primals: Any, tangents: Any, *, rules: Rules, impl: str, static: Any) -> tuple[list[Array], list[Any]]:
+        out, moves = rules.jvp(primals, [ad.instantiate_zeros(t) for t in tangents], impl, static)
+        return out, [
+            move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
+            for x, move in zip(out, moves, strict=True)
+        ]
+
+    def transpose(cts: Any, *operands: Any, rules: Rules, static: Any, **_: Any) -> list[Any]:
+        unknown = [ad.is_undefined_primal(x) for x in operands]
+        avals = [
+            jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype) if u else x for x, u in zip(operands, unknown, strict=True)
+        ]
+        out = rules.transpose([ad.instantiate_zeros(ct) for ct in cts], avals, unknown, static)
+        return [ad.Zero(x.aval) if u and d is None else d for x, u, d in zip(operands, unknown, out, strict=True)]
+
+    def batcher(operands: Any, dims: Any, *, rules: Rules, impl: str, static: Any) -> tuple[list[Array], list[Any]]:
+        mapped = [d is not None for d in dims]
+        moved = [jnp.moveaxis(x, d, 0) if m else x for x, d, m in zip(operands, dims, mapped, strict=True)]
+        (size,) = {x.shape[0] for x, m in zip(moved, mapped, strict=True) if m}
+        out, of_out = rules.batch(size, mapped, moved, impl, static)
+        return out, [0 if m else None for m in of_out]
+
+    operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    operator.def_abstract_eval(abstract)
+    mlir.register_lowering(operator, functools.partial(lower, cpu=False))
+    mlir.register_lowering(operator, functools.partial(lower, cpu=True), platform="cpu")
+    ad.primitive_jvps[operator] = jvp
+    ad.primitive_transposes[operator] = transpose
+    batching.primitive_batchers[operator] = batcher
+    return operator
+
+
+_custom = _make_custom()
+
+
 def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
     """Calls a native kernel that accumulates into `acc` in place, once for each element of the batch."""
     full = math.prod(batch)
@@ -337,7 +426,9 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
 
     def item(n: Array, out: Array) -> Array:
         o, *rows = (n // d % m for d, m in zip(maps[1::2], maps[2::2], strict=True))
-        return out.at[o].set(_ffi(target, out[o], *(x[row] for x, row in zip(flat[1:], rows, strict=True)), *indices))
+        # one row for all is read where it is: its copy could be larger than the work
+        operands = (x[row] if len(x) > 1 else x[0] for x, row in zip(flat[1:], rows, strict=True))
+        return out.at[o].set(_ffi(target, out[o], *operands, *indices))
 
     return jax.lax.fori_loop(0, full, item, flat[0]).reshape(acc.shape)
 

@@ -7,13 +7,19 @@
 // `words` comes twice, first as the 64-bit words that its memory holds. Elements beyond the last whole word are in the
 // second view only.
 //
-// A kernel with a `span` gets last five int32, {begin, budget, part, parts, stop}. Called with one part it does its
+// A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}. Called with one part it does its
 // work from `begin` on, and if that turns out to be more than `budget` it leaves off at an item boundary and puts the
-// position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool; parts write to disjoint
-// memory, in the order of a single thread, so the result does not depend on their number.
+// position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool. Either parts write to disjoint
+// memory in the order of a single thread, and there may be any number of them. Or, where the kernel has put how much work
+// is left in `own`, each adds to an output of its own, and their sum is added in the end: then the number of parts depends
+// on the work alone. So no result depends on the number of threads.
 //
-// No state and no locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and
-// of that only what has been in it from the start, or is asked for; so one library serves every jaxlib.
+// No locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and of that only
+// what has been in it from the start, or is asked for; so one library serves every jaxlib.
+//
+// The one state is a list of kernels that were compiled while the program runs. `npt_register` adds to it, nothing is
+// ever taken from it, and `npt_custom` looks a kernel up by the name in its attribute `kernel`, for a name means the
+// same in every process and an address doesn't.
 //
 // kernels.h, written when the package is built, lists the kernels:
 //   #define NPT_KERNELS(K) K(name, in_place, outputs, parts, {XLA_FFI_DataType_F32, rank, words}, ...) ...
@@ -24,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <thread>
@@ -58,12 +65,14 @@ struct Kernel {
 };
 
 struct Span {
-  int32_t begin, budget, part, parts, stop;
+  int32_t begin, budget, part, parts, stop, own;
 };
 
 constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32, and rounded up to whole blocks
 constexpr size_t kPacked = 1024;              // bytes that the packed arguments of a kernel may take
 constexpr int32_t kBudget = 16384;            // items of work (edges, elements) below which threads don't pay
+constexpr int64_t kWorth = 4;                 // items of work for each element of an output that a part has of its own
+constexpr int64_t kOwn = 16;                  // parts with an output of their own, at most
 
 // Whether this processor has what the second form of every kernel was compiled for.
 const bool kModern = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
@@ -72,8 +81,15 @@ const bool kModern = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __
 constexpr size_t ItemSize(XLA_FFI_DataType dtype) {
   switch (dtype) {
     case XLA_FFI_DataType_PRED: return 1;
+    case XLA_FFI_DataType_S8: return 1;
+    case XLA_FFI_DataType_U8: return 1;
+    case XLA_FFI_DataType_S16: return 2;
+    case XLA_FFI_DataType_U16: return 2;
     case XLA_FFI_DataType_S32: return 4;
+    case XLA_FFI_DataType_U32: return 4;
     case XLA_FFI_DataType_F32: return 4;
+    case XLA_FFI_DataType_S64: return 8;
+    case XLA_FFI_DataType_U64: return 8;
     case XLA_FFI_DataType_F64: return 8;
     default: return 0;
   }
@@ -89,14 +105,18 @@ constexpr size_t PackedSize(const Operand (&operands)[N]) {
   return size;
 }
 
-XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, int operand) {
-  char message[256];
-  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %d: %s", kernel, operand, complaint);
+XLA_FFI_Error* Failure(const XLA_FFI_CallFrame* frame, const char* message, XLA_FFI_Error_Code code) {
   XLA_FFI_Error_Create_Args args{};
   args.struct_size = XLA_FFI_Error_Create_Args_STRUCT_SIZE;
   args.message = message;
-  args.errc = XLA_FFI_Error_Code_INVALID_ARGUMENT;
+  args.errc = code;
   return frame->api->XLA_FFI_Error_Create(&args);
+}
+
+XLA_FFI_Error* Error(const XLA_FFI_CallFrame* frame, const char* kernel, const char* complaint, int operand) {
+  char message[256];
+  std::snprintf(message, sizeof message, "neuropytree kernel %s, operand %d: %s", kernel, operand, complaint);
+  return Failure(frame, message, XLA_FFI_Error_Code_INVALID_ARGUMENT);
 }
 
 // XLA asks a handler, once, which version of the interface it speaks. What is used here is older than any version, so
@@ -135,10 +155,15 @@ bool Answered(const XLA_FFI_CallFrame* frame) {
 
 // A call in parts. It lives until the last task has looked at it, which may be after the call.
 struct Job {
+  void (*run)(Job* job, char* packed, int part);
   const Kernel* kernel;
   std::atomic<int> next{0}, done{0}, references{1};
   int32_t begin, parts;
   size_t span_at, size;
+  char* own;     // outputs of all parts but the first, one after the other, or null
+  char* output;  // and what they are added to: so many
+  int64_t count;
+  int32_t outputs;
   alignas(8) char packed[kPacked];
 };
 
@@ -148,13 +173,41 @@ void Invoke(const Kernel& kernel, char* packed, size_t span_at, Span* span) {
   (kModern ? kernel.modern : kernel.baseline)(&context);
 }
 
+void RunPart(Job* job, char* packed, int part) {
+  if (job->own != nullptr) {
+    const size_t bytes = static_cast<size_t>(job->count) * ItemSize(job->kernel->operands[0].dtype);
+    char* output = part == 0 ? job->output : job->own + static_cast<size_t>(part - 1) * bytes;
+    if (part > 0) std::memset(output, 0, bytes);
+    std::memcpy(packed + PackedSize(1) - sizeof output, &output, sizeof output);
+  }
+  Span span{job->begin, INT32_MAX, part, job->parts, -1, 0};
+  Invoke(*job->kernel, packed, job->span_at, &span);
+}
+
+template <typename T>
+void AddOwn(const Job* job, int64_t first, int64_t last) {
+  T* output = reinterpret_cast<T*>(job->output);
+  for (int32_t k = 0; k < job->outputs; ++k) {
+    const T* own = reinterpret_cast<const T*>(job->own) + k * job->count;
+    for (int64_t i = first; i < last; ++i) output[i] += own[i];
+  }
+}
+
+void RunSum(Job* job, char*, int part) {
+  const int64_t first = job->count * part / job->parts, last = job->count * (part + 1) / job->parts;
+  if (job->kernel->operands[0].dtype == XLA_FFI_DataType_F32) {
+    AddOwn<float>(job, first, last);
+  } else {
+    AddOwn<double>(job, first, last);
+  }
+}
+
 // Does parts of a job, whichever are next, until none is left.
 void Work(Job* job) {
   alignas(8) char packed[kPacked];
   std::memcpy(packed, job->packed, job->size);
   for (int part; (part = job->next.fetch_add(1)) < job->parts;) {
-    Span span{job->begin, INT32_MAX, part, job->parts, -1};
-    Invoke(*job->kernel, packed, job->span_at, &span);
+    job->run(job, packed, part);
     job->done.fetch_add(1, std::memory_order_release);
   }
 }
@@ -190,21 +243,8 @@ int64_t Threads(const XLA_FFI_CallFrame* frame) {
 }
 
 // The calling thread works too, and waits for parts that have begun only: two calls never wait for each other.
-void Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char* packed, size_t span_at, size_t size,
-           int32_t begin) {
-  const int64_t threads = Threads(frame);
-  Job* job = threads > 1 ? new (std::nothrow) Job : nullptr;
-  if (job == nullptr) {
-    Span span{begin, INT32_MAX, 0, 1, -1};
-    return Invoke(kernel, packed, span_at, &span);
-  }
-  job->kernel = &kernel;
-  job->begin = begin;
-  job->parts = static_cast<int32_t>(std::min<int64_t>(threads, 1024)) * kernel.parts;
-  job->span_at = span_at;
-  job->size = size;
-  std::memcpy(job->packed, packed, size);
-  for (int64_t i = 1; i < threads; ++i) {
+void Finish(const XLA_FFI_CallFrame* frame, Job* job, int64_t threads) {
+  for (int64_t i = 1; i < std::min<int64_t>(threads, job->parts); ++i) {
     job->references.fetch_add(1);
     XLA_FFI_ThreadPool_Schedule_Args args{};
     args.struct_size = XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE;
@@ -222,6 +262,57 @@ void Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char* packed, s
     if (spins > 1000) std::this_thread::yield();
   }
   Release(job);
+}
+
+Job* Begin(const Kernel& kernel, const char* packed, size_t span_at, size_t size, int32_t begin) {
+  Job* job = new (std::nothrow) Job;
+  if (job == nullptr) return nullptr;
+  job->run = RunPart;
+  job->kernel = &kernel;
+  job->begin = begin;
+  job->span_at = span_at;
+  job->size = size;
+  job->own = nullptr;
+  std::memcpy(job->packed, packed, size);
+  return job;
+}
+
+// What is left of a call after its first, serial piece. `count` is the length of the first operand.
+XLA_FFI_Error* Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char* packed, size_t span_at, size_t size,
+                     const Span& so_far, char* output, int64_t count) {
+  const int64_t threads = Threads(frame);
+  const int64_t own = so_far.own > 0 ? std::min(so_far.own / (kWorth * std::max<int64_t>(count, 1)), kOwn) : 0;
+  if (so_far.own > 0 ? own < 2 : threads < 2) {
+    Span span{so_far.stop, INT32_MAX, 0, 1, -1, 0};
+    Invoke(kernel, packed, span_at, &span);
+    return nullptr;
+  }
+  Job* job = Begin(kernel, packed, span_at, size, so_far.stop);
+  Job* sum = own > 0 ? Begin(kernel, packed, span_at, size, 0) : nullptr;
+  const size_t bytes = static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype);
+  char* memory = own > 0 ? static_cast<char*>(std::malloc(bytes * static_cast<size_t>(own - 1))) : nullptr;
+  if (job == nullptr || (own > 0 && (sum == nullptr || memory == nullptr))) {
+    delete job;
+    delete sum;
+    std::free(memory);
+    return Failure(frame, "neuropytree: out of memory", XLA_FFI_Error_Code_RESOURCE_EXHAUSTED);
+  }
+  job->parts = static_cast<int32_t>(own > 0 ? own : std::min<int64_t>(threads, 1024) * kernel.parts);
+  for (Job* each : {job, sum}) {
+    if (each == nullptr) continue;
+    each->own = memory;
+    each->output = output;
+    each->count = count;
+    each->outputs = static_cast<int32_t>(own - 1);
+  }
+  Finish(frame, job, threads);
+  if (sum != nullptr) {
+    sum->run = RunSum;
+    sum->parts = static_cast<int32_t>(std::min<int64_t>(threads, 1024));
+    Finish(frame, sum, threads);
+  }
+  std::free(memory);
+  return nullptr;
 }
 
 XLA_FFI_Error* Call(const XLA_FFI_CallFrame* frame, const Kernel& kernel) {
@@ -265,15 +356,124 @@ XLA_FFI_Error* Call(const XLA_FFI_CallFrame* frame, const Kernel& kernel) {
     return nullptr;
   }
   const int64_t length = sizeof(Span) / sizeof(int32_t);
-  Span span{0, kBudget, 0, 1, -1};
+  Span span{0, kBudget, 0, 1, -1, 0};
   to = Pack(to, &length, 1, &span);
   const size_t size = static_cast<size_t>(to - packed), span_at = size - sizeof(void*);
   Invoke(kernel, packed, span_at, &span);
-  if (span.stop >= 0) Share(frame, kernel, packed, span_at, size, span.stop);
+  if (span.stop < 0) return nullptr;
+  const auto* first = static_cast<const XLA_FFI_Buffer*>(frame->rets.rets[0]);
+  int64_t count = 1;
+  for (int64_t d = 0; d < first->rank; ++d) count *= first->dims[d];
+  return Share(frame, kernel, packed, span_at, size, span, static_cast<char*>(first->data), count);
+}
+
+// An argument of a kernel that was compiled while the program runs: its inputs, then its outputs.
+struct Argument {
+  int32_t dtype;
+  int32_t rank;  // -1: the value itself
+};
+
+constexpr size_t kPackedCustom = 4096;
+
+struct Custom {
+  const char* name;
+  void (*function)(Context*);
+  const Argument* arguments;
+  int inputs, outputs;
+  Custom* next;
+};
+
+std::atomic<Custom*> customs{nullptr};
+
+const Custom* Find(const char* name, size_t length) {
+  for (const Custom* custom = customs.load(std::memory_order_acquire); custom != nullptr; custom = custom->next) {
+    if (std::strlen(custom->name) == length && std::memcmp(custom->name, name, length) == 0) return custom;
+  }
+  return nullptr;
+}
+
+XLA_FFI_Error* CallCustom(const XLA_FFI_CallFrame* frame, const Custom& kernel) {
+  if (frame->args.size != kernel.inputs || frame->rets.size != kernel.outputs) {
+    return Error(frame, kernel.name, "wrong number of operands or results", static_cast<int>(frame->args.size));
+  }
+  alignas(8) char packed[kPackedCustom];
+  size_t at = 0;
+  for (int i = 0; i < kernel.inputs + kernel.outputs; ++i) {
+    const Argument& expected = kernel.arguments[i];
+    const bool output = i >= kernel.inputs;
+    const auto* buffer =
+        static_cast<const XLA_FFI_Buffer*>(output ? frame->rets.rets[i - kernel.inputs] : frame->args.args[i]);
+    if (static_cast<int32_t>(buffer->dtype) != expected.dtype) return Error(frame, kernel.name, "wrong element type", i);
+    if (buffer->rank != (expected.rank < 0 ? 0 : expected.rank)) return Error(frame, kernel.name, "wrong rank", i);
+    const size_t size = ItemSize(buffer->dtype);
+    if (expected.rank < 0) {
+      at = (at + size - 1) / size * size;
+      std::memcpy(packed + at, buffer->data, size);
+      at += size;
+      continue;
+    }
+    int64_t count = 1;
+    for (int d = 0; d < expected.rank; ++d) {
+      if (buffer->dims[d] > kLargest || (count *= buffer->dims[d]) > kLargest) {
+        return Error(frame, kernel.name, "more than 2147483584 elements", i);
+      }
+    }
+    if (output && count > 0) std::memset(buffer->data, 0, static_cast<size_t>(count) * size);
+    const int64_t one = 1;  // an array of rank 0 has room for one dimension
+    const bool scalar = expected.rank == 0;
+    char* to = packed + (at + 7) / 8 * 8;
+    at = static_cast<size_t>(Pack(to, scalar ? &one : buffer->dims, scalar ? 1 : expected.rank, buffer->data) - packed);
+  }
+  Context context{packed, nullptr, 0, nullptr};
+  kernel.function(&context);
   return nullptr;
 }
 
 }  // namespace
+
+// Adds a kernel under a name that says what it computes: one that is there already is the same. `arguments` are pairs
+// (element type, rank). Returns what is wrong, or nothing.
+extern "C" __attribute__((visibility("default"))) const char* npt_register(const char* name, void* function, int inputs,
+                                                                           int outputs, const int32_t* arguments) {
+  if (Find(name, std::strlen(name)) != nullptr) return nullptr;
+  const int count = inputs + outputs;
+  size_t size = 0;
+  for (int i = 0; i < count; ++i) {
+    if (ItemSize(static_cast<XLA_FFI_DataType>(arguments[2 * i])) == 0) return "an element type without kernels";
+    size += PackedSize(std::max(arguments[2 * i + 1], 1)) + 8;
+  }
+  if (size > kPackedCustom) return "too many arguments";
+  char* copy = new (std::nothrow) char[std::strlen(name) + 1];
+  Argument* list = new (std::nothrow) Argument[count > 0 ? count : 1];
+  Custom* custom = new (std::nothrow) Custom;
+  if (copy == nullptr || list == nullptr || custom == nullptr) return "out of memory";
+  std::strcpy(copy, name);
+  for (int i = 0; i < count; ++i) list[i] = {arguments[2 * i], arguments[2 * i + 1]};
+  *custom = {copy, reinterpret_cast<void (*)(Context*)>(function), list, inputs, outputs, customs.load()};
+  while (!customs.compare_exchange_weak(custom->next, custom, std::memory_order_release)) {
+  }
+  return nullptr;
+}
+
+extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* npt_custom(XLA_FFI_CallFrame* frame) {
+  if (Answered(frame)) return nullptr;
+  for (int64_t i = 0; i < frame->attrs.size; ++i) {
+    const XLA_FFI_ByteSpan* key = frame->attrs.names[i];
+    if (frame->attrs.types[i] != XLA_FFI_AttrType_STRING || key->len != 6 || std::memcmp(key->ptr, "kernel", 6) != 0) {
+      continue;
+    }
+    const auto* name = static_cast<const XLA_FFI_ByteSpan*>(frame->attrs.attrs[i]);
+    if (const Custom* custom = Find(name->ptr, name->len)) return CallCustom(frame, *custom);
+    char message[512];
+    std::snprintf(message, sizeof message,
+                  "neuropytree: the custom kernel %.*s isn't loaded in this process, where this program was not "
+                  "compiled. Call the custom operator here once on operands of the same dtypes and ranks, or compile "
+                  "the program here",
+                  static_cast<int>(std::min<size_t>(name->len, 128)), name->ptr);
+    return Failure(frame, message, XLA_FFI_Error_Code_FAILED_PRECONDITION);
+  }
+  return Failure(frame, "neuropytree: a call of npt_custom without a kernel", XLA_FFI_Error_Code_INVALID_ARGUMENT);
+}
 
 // The identity on any number of operands, which XLA keeps in place: it can't see through a call, so what goes in is
 // computed before, and once, and what comes out is read from memory.

@@ -49,6 +49,8 @@ def connector_bank() -> dict[str, connect.AbstractConnector]:
         "AllToAll": connect.AllToAll(),
         "AllToAll, no self": connect.AllToAll(include_self=False),
         "OneToOne": connect.OneToOne(),
+        "JITFixedProb": connect.JITFixedProb(0.3),
+        "JITFixedProb, no self": connect.JITFixedProb(0.3, include_self=False),
     }
 
 

@@ -70,6 +70,28 @@ y = jnp.asarray(rng.normal(size=32))
 close(transposed_by_rows(W.split_rows(8), y), matrix @ y)
 close(batch(W.split_rows(8), jnp.stack([x, 2 * x])), np.stack([x, 2 * x]) @ matrix)
 split = W.split_rows(8)
+
+@functools.partial(jax.shard_map, mesh=mesh, in_specs=(P("d"), P("d"), P()), out_specs=P())
+def learn(parts, x, trace):
+    part = own(parts)
+    events = npt.ops.compact(x, 2, impl=impl)
+    w = npt.ops.csr_add_on_pre(part.weight, x, trace, part.indices, part.indptr, w_max=0.7, impl=impl)
+    out = npt.ops.csr_matvec_compact(w, events, part.indices, part.indptr, acc=jnp.zeros(32), impl=impl)
+    return jax.lax.psum(out, "d")
+
+def learn_alone(x, trace):
+    w = npt.ops.csr_add_on_pre(W.weight, x, trace, W.indices, W.indptr, w_max=0.7, impl=impl)
+    return eqx.tree_at(lambda c: c.weight, W, w)(x, impl=impl)
+
+for got, want in zip(
+    *(
+        jax.jit(jax.value_and_grad(lambda x, t: jnp.sum(jnp.sin(f(x, t))), (0, 1)))(x, y)
+        for f in (lambda x, t: learn(split, x, t), learn_alone)
+    ),
+    strict=True,
+):
+    jax.tree.map(close, got, want)
+
 hessian = jax.jit(jax.hessian(lambda x: jnp.sum(jnp.sin(by_rows(split, x)))))(x)
 close(hessian, jax.hessian(lambda x: jnp.sum(jnp.sin(W(x, impl=impl))))(x))
 """

@@ -27,9 +27,11 @@ class Kernel(NamedTuple):
     """A kernel and what it is called with, in this order: `operands`, of which it updates the first `in_place`, then
     `outputs`, memory that it writes, then, if `parts` is not 0, a span.
 
-    A span is the five int32 `begin, budget, part, parts, stop`. With one part a kernel works from item `begin` on; if
-    that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The bridge
-    then calls it for each of `parts` parts per thread, which must write to disjoint memory.
+    A span is the six int32 `begin, budget, part, parts, stop, own`. With one part a kernel works from item `begin` on;
+    if that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The
+    bridge then calls it for each of `parts` parts per thread, which must write to disjoint memory. A kernel whose parts
+    add to the same memory writes to `own` how many edges are left, by its estimate: each part then gets an output
+    vector of its own in place of the first operand, and the bridge adds them up.
     """
 
     kernel: Any
@@ -130,13 +132,24 @@ def share(n, part, parts):
 
 
 @ti.func
-def lower_bound(indices: ANY, first, last, column):
-    """The first position from `first` to `last` whose index is not below `column`; indices ascend there."""
-    low, high = first, last
-    while low < high:
-        middle = low + ((high - low) >> 1)
-        if indices[middle] < column:
-            low = middle + 1
+def left(done, first, item, end):
+    """How many edges are left at `item` of the items from `first` to `end`, if those before it, with `done` edges, are
+    like the rest."""
+    estimate = ti.cast(done, ti.i64) * (end - item) // ti.max(item - first, 1)
+    return ti.cast(ti.min(estimate, 2**31 - 1), ti.i32)
+
+
+def masking(real: Any, size: int) -> Any:
+    """A function `(w, event)`: their product, and 0 where there is no event, whatever `w`; without a branch."""
+    integer = ti.i32 if real is ti.f32 else ti.i64
+
+    @ti.func
+    def masked(w, event):
+        value = w
+        if ti.static(size == 1):
+            value = ti.bit_cast(ti.bit_cast(w, integer) & -ti.cast(event, integer), real)
         else:
-            high = middle
-    return low
+            value = ti.select(silent(event), ti.cast(0, real), w * event)
+        return value
+
+    return masked

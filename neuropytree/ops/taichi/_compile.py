@@ -1,16 +1,19 @@
 """From a Taichi kernel to an object file: the one path, taken when the package is built and for a user's own kernels.
 
-A kernel whose outermost loops all have `ti.loop_config(serialize=True)` becomes one plain function, `void f(context*)`,
-that reads the first field of its context, a pointer to its packed arguments, and calls nothing. It needs no Taichi to
+Every loop is made serial. So a kernel becomes one plain function, `void f(context*)`, that reads the first field of its
+context, a pointer to its packed arguments, and calls nothing but the C library's mathematics. It needs no Taichi to
 run. Starting Taichi discards whatever Taichi session the process has, so this file is run as a program of its own:
 
     python _compile.py DIRECTORY MODULE
 
 compiles every entry of `KERNELS` in that module beside this file (a `Kernel` by name), and writes to the directory one
-object file for each and `MODULE.json`. Only the standard library, Taichi and llvmlite are imported.
+object file for each and `MODULE.json`. Code is generated twice, for any x86-64 processor and for those with AVX2; with
+`NEUROPYTREE_NATIVE=1` in the environment, in place of the second, for this one. And
 
-Code is generated twice, for any x86-64 processor and for those with AVX2; with `NEUROPYTREE_NATIVE=1` in the
-environment, in place of the second, for this one.
+    python _compile.py DIRECTORY
+
+compiles a user's kernel, `kernel.pickle` (see `_capture.py`) in the directory, for this processor, and writes there
+`kernel.o`, or `error.txt`. Only the standard library, NumPy, Taichi and llvmlite are imported.
 """
 
 # Taichi and llvmlite are where kernels are compiled, not where types are checked.
@@ -27,18 +30,83 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+LIBM = {name + end for name in "acos asin atan2 cos exp log pow sin tan tanh fmod".split() for end in ("", "f")}
+FUNCTION = "npt_kernel"  # a user's kernel in its object file
 
-def to_ir(kernels: Mapping[str, Any]) -> dict[str, str]:
-    """LLVM IR text of Taichi kernels by name. Starts Taichi afresh: fields and settings of this process are lost."""
+
+def serialize() -> None:
+    """Makes every loop of every kernel serial, as `ti.loop_config(serialize=True)` before it does."""
+    from taichi.lang.ast.ast_transformer import ASTTransformer
+
+    build = ASTTransformer.build_For
+
+    def serial(ctx: Any, node: Any) -> Any:
+        ctx.ast_builder.strictly_serialize()
+        return build(ctx, node)
+
+    ASTTransformer.build_For = staticmethod(serial)
+
+
+def start(precision: str = "f32") -> None:
+    """Starts Taichi afresh: fields and settings of this process are lost."""
     import taichi as ti
 
-    ti.init(arch=ti.x64, fast_math=False, offline_cache=False, log_level=ti.ERROR, verbose=False)
+    ti.init(
+        arch=ti.x64,
+        default_fp=getattr(ti, precision),
+        fast_math=False,
+        offline_cache=False,
+        log_level=ti.ERROR,
+        verbose=False,
+    )
+
+
+def to_ir(kernels: Mapping[str, Any], templates: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """LLVM IR text of Taichi kernels by name, and with the values of their templates."""
+    import taichi as ti
+
     module = ti.aot.Module(ti.x64)
     for name, kernel in kernels.items():
-        module.add_kernel(kernel, name=name)
+        arrays = {p.name: p.annotation for p in kernel._primal.arguments if hasattr(p.annotation, "ndim")}
+        arrays = {name: ti.ndarray(kind.dtype, (2,) * kind.ndim) for name, kind in arrays.items() if templates}
+        module.add_kernel(kernel, {**arrays, **templates} if templates else None, name=name)
     with tempfile.TemporaryDirectory() as folder:
         module.save(folder)
         return {name: (pathlib.Path(folder) / f"{name}.ll").read_text() for name in kernels}
+
+
+def packed_type(ir: str) -> str:
+    """The type of the packed arguments, or how it begins where the kernel reads none."""
+    found = re.search(r"bitcast %struct\.RuntimeContext\S* %\w+ to (\{.*\})\*\*", ir)
+    return found[1] if found else "{ {"
+
+
+def check_layout(ir: str, parameters: Any) -> None:
+    """That the bridge packs arguments as the kernel reads them."""
+    views = []
+    for kind, *details in parameters:
+        if kind != "template":
+            element = {"f32": "float", "f64": "double"}.get(details[0], "i" + details[0][1:])
+            dims = ", ".join(["i32"] * max(details[1], 1)) if kind == "array" else ""
+            views.append(f"{{ {{ {dims} }}, {element}* }}" if kind == "array" else element)
+    if packed_type(ir) not in ("{ {", expected := f"{{ {', '.join(views)} }}"):
+        raise ValueError(f"Taichi lays out arguments as {packed_type(ir)}, expected {expected}")
+
+
+def written(ir: str) -> set[int]:
+    """Which arguments, counted as they are packed, a kernel writes to."""
+    kind = re.escape(packed_type(ir))
+    views = re.findall(rf"^ *(%\S+) = getelementptr {kind}, .*, i64 0, i32 (\d+), i32 1$", ir, re.MULTILINE)
+    source = {value: int(argument) for value, argument in views}
+    lines = re.findall(r"^ *(%\S+) = (?:load|getelementptr|bitcast|phi|select) ([^\n]*\*[^\n]*)", ir, re.MULTILINE)
+    for _ in range(3):  # what comes round a loop is known the second time
+        for value, operands in lines:
+            for operand in re.findall(r"%[\w.]+", operands):
+                if operand in source:
+                    source.setdefault(value, source[operand])
+    stores = re.findall(r"^ *store .*, \S+\* (%[\w.]+)", ir, re.MULTILINE)
+    stores += re.findall(r"(?:atomicrmw \w+|cmpxchg|call void @llvm\.mem\w+\S*) *\(?[^%\n]*(%[\w.]+)", ir)
+    return {source[value] for value in stores if value in source}
 
 
 BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
@@ -50,17 +118,27 @@ def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
     `cpu` is one of LLVM's names, or `"native"`. Floating-point results do not depend on it: nothing is contracted.
     """
     defined = re.findall(r"^define [^@\n]*@(\w+)\(", ir, re.MULTILINE)
-    called = [name for name in re.findall(r"^declare [^@\n]*@([\w.]+)\(", ir, re.MULTILINE) if name[:5] != "llvm."]
-    remedy = "put ti.loop_config(serialize=True) before each outermost loop"
+    declared = re.findall(r"^declare [^@\n]*@([\w.]+)\(", ir, re.MULTILINE)
+    called = [name for name in declared if name[:5] != "llvm." and name not in LIBM]
+    # The other fields of the context are the runtime, with its random numbers, and the place of a returned value.
+    if re.search(r"= getelementptr [^\n]*%struct\.RuntimeContext\S* %\w+, i64 0, i32 [1-9]", ir):
+        called.insert(0, "its context")
     if called:
-        calls = ", ".join(called)
-        raise ValueError(f"kernel {symbol!r} calls Taichi's runtime ({calls}): {remedy}, no ti.random, assert or print")
+        raise ValueError(
+            f"kernel {symbol!r} needs Taichi's runtime ({', '.join(called)}): no ti.random, assert, print, fields or "
+            "returned values in a kernel"
+        )
     if len(defined) != 1:
-        raise ValueError(f"kernel {symbol!r} is {len(defined)} functions, expected 1: {remedy}")
+        raise ValueError(f"kernel {symbol!r} is {len(defined)} functions, expected 1")
     ir = ir.replace(f"@{defined[0]}(", f"@{symbol}(")
     # Nothing writes to the packed arguments, which are a structure of structures, nor to the pointer to them. Said so,
     # the loads of addresses and dimensions leave the loops.
-    packed = set(re.findall(r"^ *(%\S+) = (?:getelementptr \{ \{|bitcast %struct\.RuntimeContext)", ir, re.MULTILINE))
+    kind = packed_type(ir)
+    packed = set(
+        re.findall(
+            rf"^ *(%\S+) = (?:getelementptr {re.escape(kind)}|bitcast %struct\.RuntimeContext)", ir, re.MULTILINE
+        )
+    )
     ir = re.sub(
         r"^ *%\S+ = load .* (%\S+), align \d+$",
         lambda load: f"{load[0]}, !invariant.load !{{}}" if load[1] in packed else load[0],
@@ -84,19 +162,23 @@ def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
     return machine.emit_object(module)
 
 
-def main(folder: str, module: str) -> None:
-    import llvmlite
-    import llvmlite.binding as llvm
-    import taichi
-
-    # As a package of another name: that of the library would import JAX.
+def package() -> None:
+    """Makes this folder the package `kernels`: under its name in the library it would import JAX."""
     here = pathlib.Path(__file__).parent
     spec = importlib.util.spec_from_file_location(
         "kernels", here / "__init__.py", submodule_search_locations=[str(here)]
     )
     assert spec is not None
     sys.modules["kernels"] = importlib.util.module_from_spec(spec)
+
+
+def compile_module(folder: str, module: str) -> None:
+    import llvmlite
+    import llvmlite.binding as llvm
+    import taichi
+
     kernels = importlib.import_module(f"kernels.{module}").KERNELS
+    start()
     modern = "native" if os.environ.get("NEUROPYTREE_NATIVE") == "1" else MODERN
     out = pathlib.Path(folder)
     for name, ir in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
@@ -119,5 +201,29 @@ def main(folder: str, module: str) -> None:
     (out / f"{module}.json").write_text(json.dumps(record))
 
 
+def compile_captured(folder: str) -> None:
+    out = pathlib.Path(folder)
+    restore = importlib.import_module("kernels._capture").restore
+    try:
+        data = (out / "kernel.pickle").read_bytes()
+        kernel, parameters, operands, templates, precision = restore(data, out)
+        start(precision)
+        ir = to_ir({kernel.__name__: kernel}, templates)[kernel.__name__]
+        check_layout(ir, parameters)
+        names = [
+            p.name for p, (kind, *_) in zip(kernel._primal.arguments, parameters, strict=True) if kind != "template"
+        ]
+        if inputs := sorted(names[i] for i in written(ir) if i < operands):
+            raise ValueError(f"it writes to its operands {inputs}, which others may still read: write to results only")
+        try:
+            (out / "kernel.o").write_bytes(to_object(ir, FUNCTION, cpu="native"))
+        except ValueError as error:
+            raise ValueError(str(error).replace(repr(FUNCTION), repr(kernel.__name__))) from None
+    except Exception as error:
+        (out / "error.txt").write_text(f"{type(error).__name__}: {str(error).replace(f'{out}/', '').strip()}")
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    package()
+    serialize()
+    (compile_module if len(sys.argv) > 2 else compile_captured)(*sys.argv[1:])

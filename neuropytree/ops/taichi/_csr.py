@@ -32,7 +32,8 @@ from ._common import (
     array,
     get,
     kinds,
-    lower_bound,
+    left,
+    masking,
     next_group,
     share,
     silent,
@@ -46,29 +47,10 @@ def _row(maps: ANY, which: ANY, item):
     return (item // maps[1 + 2 * which]) % maps[2 + 2 * which]
 
 
-def scatter(homo: bool, boolean: bool, view: bool):
-    """Adds one event to the outputs from `low` to `high`, along its edges, and returns their number. With a `view`, the
-    weight of edge `e` is at `order[e]`."""
-
-    @ti.func
-    def row(out: ANY, weight: ANY, indices: ANY, indptr: ANY, order: ANY, i, event, o, w_row, low, high, whole):
-        first = indptr[i]
-        last = indptr[i + 1]
-        if not whole:
-            first = lower_bound(indices, first, last, low)
-            last = lower_bound(indices, first, last, high)
-        for e in range(first, last):
-            w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
-            add(out, o, indices[e], w if ti.static(boolean) else w * event)
-        return last - first
-
-    return row
-
-
 def _matvec(real, homo: bool, size: int):
-    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of columns."""
+    """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
+    outputs of their own."""
     del real
-    row = scatter(homo, size == 1, view=False)
 
     @ti.func
     def body(
@@ -86,24 +68,29 @@ def _matvec(real, homo: bool, size: int):
         w_row,
         x_row,
     ):
-        n, columns = indptr.shape[0] - 1, out.shape[ti.static(len(out.shape) - 1)]
-        low, high, whole = share(columns, part, parts), share(columns, part + 1, parts), parts == 1
-        first, end = x_row * n, (x_row * n + n + GROUP - 1) // GROUP
-        group = next_group(words, size, first // GROUP + begin, end)
+        n = indptr.shape[0] - 1
+        first = x_row * n
+        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(count, part + 1, parts)
+        group = next_group(words, size, start + share(count, part, parts), end)
         done = 0
-        while group < end and (done < budget or not whole):
+        while group < end and (done < budget or parts > 1):
             for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
                 event = get(x, x_row, i)
                 if not silent(event):
-                    done += row(out, weight, indices, indptr, indptr, i, event, o, w_row, low, high, whole)
+                    for e in range(indptr[i], indptr[i + 1]):
+                        w = get(weight, w_row, 0 if ti.static(homo) else e)
+                        add(out, o, indices[e], w if ti.static(size == 1) else w * event)
+                    done += indptr[i + 1] - indptr[i]
             group = next_group(words, size, group + 1, end)
-        return ti.select(group < end, group - first // GROUP, -1), done
+        return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     return body
 
 
 def _transposed_matvec(real, homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`. Items are rows, and parts, ranges of them."""
+    masked = masking(real, size)
 
     @ti.func
     def body(
@@ -139,19 +126,17 @@ def _transposed_matvec(real, homo: bool, size: int):
                 total = ti.cast(0, real)
                 for e in range(indptr[i], indptr[i + 1]):
                     event = get(y, y_row, indices[e])
-                    w = get(weight, w_row, 0 if ti.static(homo) else e)
-                    if ti.static(size > 1):
-                        w *= event
-                    total += ti.select(silent(event), 0, w)
+                    total += masked(get(weight, w_row, 0 if ti.static(homo) else e), event)
                 add(out, o, i, total)
             i += 1
-        return ti.select(i < end, i, -1), indptr[i] - first
+        return ti.select(i < end, i, -1), indptr[i] - first, 0
 
     return body
 
 
-def _outer(p_size: int, q_size: int):
+def _outer(real, p_size: int, q_size: int):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them."""
+    masked = masking(real, q_size)
 
     @ti.func
     def body(
@@ -184,11 +169,9 @@ def _outer(p_size: int, q_size: int):
                 if not silent(pre):
                     done += indptr[i + 1] - indptr[i]
                     for e in range(indptr[i], indptr[i + 1]):
-                        post = get(q, q_row, indices[e])
-                        if not silent(post):
-                            add(out, o, e, pre * post)
+                        add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
             group = next_group(p_words, p_size, group + 1, end)
-        return ti.select(group < end, group - first // GROUP, -1), done
+        return ti.select(group < end, group - first // GROUP, -1), done, 0
 
     return body
 
@@ -215,7 +198,9 @@ def _linear(body, real, event, batched: bool):
                 while b < maps[0] and (done < span[1] or span[3] > 1):
                     o, w_row, x_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
                     if o % span[3] == span[2]:
-                        _stop, more = body(out, weight, words, x, indices, indptr, 0, WHOLE, 0, 1, o, w_row, x_row)
+                        _stop, more, _own = body(
+                            out, weight, words, x, indices, indptr, 0, WHOLE, 0, 1, o, w_row, x_row
+                        )
                         done += more
                     b += 1
                 span[4] = ti.select(b < maps[0] and maps[2] > 1, b, -1)
@@ -234,8 +219,11 @@ def _linear(body, real, event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                stop, _done = body(out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0)
+                stop, _done, own = body(
+                    out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
+                )
                 span[4] = stop
+                span[5] = own
 
     return kernel
 
@@ -263,7 +251,7 @@ def _sampled(body, real, p_event, q_event, batched: bool):
                 while b < maps[0] and (done < span[1] or span[3] > 1):
                     o, p_row, q_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
                     if o % span[3] == span[2]:
-                        _stop, more = body(
+                        _stop, more, _own = body(
                             out, p_words, p, q_words, q, indices, indptr, 0, WHOLE, 0, 1, o, p_row, q_row
                         )
                         done += more
@@ -285,10 +273,11 @@ def _sampled(body, real, p_event, q_event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                stop, _done = body(
+                stop, _done, own = body(
                     out, p_words, p, q_words, q, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
                 )
                 span[4] = stop
+                span[5] = own
 
     return kernel
 
@@ -307,7 +296,7 @@ def _kernels() -> dict[str, Kernel]:
                 kernels[f"npt_csr_{operation}_{name}_{weight}_{kind}{suffix}"] = Kernel(kernel, operands, parts=parts)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
-            kernel = _sampled(_outer(p_size, q_size), real, p_event, q_event, batched)
+            kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched)
             operands = (values, p_operand, q_operand, *edges)
             kernels[f"npt_csr_outer_{name}_{p}_{q}{suffix}"] = Kernel(kernel, operands, parts=4)
     return kernels

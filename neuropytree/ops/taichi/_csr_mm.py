@@ -15,7 +15,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, lower_bound, share, silent
+from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, left, masking, share, silent
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
 LANES = 8
@@ -39,19 +39,9 @@ def _weight(homo: bool, view: bool):
     return at
 
 
-def _times(size: int):
-    @ti.func
-    def product(w, event):
-        if ti.static(size > 1):
-            w *= event
-        return ti.select(silent(event), 0, w)
-
-    return product
-
-
-def _scattered(homo: bool, size: int, view: bool):
+def _scattered(real, homo: bool, size: int, view: bool):
     """`out[j, k] += w_e * x[i, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of columns `k`."""
-    at, times = _weight(homo, view), _times(size)
+    at, times = _weight(homo, view), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, x: ANY, indices: ANY, indptr: ANY, order: ANY, begin, budget, part, parts):
@@ -80,9 +70,9 @@ def _scattered(homo: bool, size: int, view: bool):
     return body
 
 
-def _gathered(homo: bool, size: int):
+def _gathered(real, homo: bool, size: int):
     """`out[i, k] += w_e * y[j, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), _times(size)
+    at, times = _weight(homo, False), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -105,9 +95,11 @@ def _gathered(homo: bool, size: int):
 def _sampled(real, p_size: int, q_size: int):
     """`out[e] += sum_k p[i, k] * q[j, k]` for every edge `e` from `i` to `j`. Items are rows; parts, ranges of them."""
 
+    by_p, by_q = masking(real, p_size), masking(real, q_size)
+
     @ti.func
     def times(a, b):
-        return ti.select(silent(a) or silent(b), ti.cast(0, real), ti.cast(a, real) * ti.cast(b, real))
+        return by_q(by_p(ti.cast(1, real), a), b)
 
     @ti.func
     def body(out: ANY, p: ANY, q: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -142,35 +134,30 @@ def _sampled(real, p_size: int, q_size: int):
 
 def _scattered_vector(homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`, as CSC has them. Items are columns; parts, ranges of
-    rows."""
+    them, with outputs of their own."""
     at = _weight(homo, True)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, rows: ANY, starts: ANY, order: ANY, begin, budget, part, parts):
-        n, n_out = starts.shape[0] - 1, out.shape[0]
-        low, high = share(n_out, part, parts), share(n_out, part + 1, parts)
-        j, done = begin, 0
-        while j < n and (done < budget or parts > 1):
+        n = starts.shape[0] - 1
+        j, done = begin + share(n - begin, part, parts), 0
+        end = begin + share(n - begin, part + 1, parts)
+        while j < end and (done < budget or parts > 1):
             event = y[j]
             if not silent(event):
-                first = starts[j]
-                last = starts[j + 1]
-                if parts > 1:
-                    first = lower_bound(rows, first, last, low)
-                    last = lower_bound(rows, first, last, high)
-                for e in range(first, last):
+                for e in range(starts[j], starts[j + 1]):
                     w = at(weight, order, e)
                     out[rows[e]] += w if ti.static(size == 1) else w * event
-                done += last - first
+                done += starts[j + 1] - starts[j]
             j += 1
-        return ti.select(j < n, j, -1)
+        return ti.select(j < end, j, -1), left(done, begin, j, end)
 
     return body
 
 
 def _gathered_vector(real, homo: bool, size: int):
     """The same along the rows. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), _times(size)
+    at, times = _weight(homo, False), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -216,7 +203,7 @@ def _sampling(body, real, p_event, q_event):
     return kernel
 
 
-def _viewed(scattered, gathered, real, event):
+def _viewed(scattered, gathered, real, event, vector_form: bool):
     vector, events = array(real), array(event)
 
     @ti.kernel
@@ -234,7 +221,12 @@ def _viewed(scattered, gathered, real, event):
         ti.loop_config(serialize=True)
         for _ in range(1):
             if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
-                span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+                if ti.static(vector_form):
+                    stop, own = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+                    span[4] = stop
+                    span[5] = own
+                else:
+                    span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
             else:
                 span[4] = gathered(out, weight, y, indices, indptr, span[0], span[1], span[2], span[3])
 
@@ -250,12 +242,12 @@ def _kernels() -> dict[str, Kernel]:
             homo, suffix = weight == "homo", f"{name}_{weight}_{kind}"
             operands = (vector, vector, operand, INDICES, INDICES)
             viewed = (*operands, INDICES, INDICES, INDICES)
-            scattered, gathered = _scattered(homo, size, False), _gathered(homo, size)
+            scattered, gathered = _scattered(real, homo, size, False), _gathered(real, homo, size)
             kernels[f"npt_csr_mm_{suffix}"] = Kernel(_plain(scattered, real, event, True), operands, parts=1)
             kernels[f"npt_csr_tmm_{suffix}"] = Kernel(_plain(gathered, real, event, False), operands, parts=4)
-            kernel = _viewed(_scattered(homo, size, True), gathered, real, event)
+            kernel = _viewed(_scattered(real, homo, size, True), gathered, real, event, False)
             kernels[f"npt_csc_tmm_{suffix}"] = Kernel(kernel, viewed, parts=1)
-            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event)
+            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event, True)
             kernels[f"npt_csc_tmv_{suffix}"] = Kernel(kernel, viewed, parts=1)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]

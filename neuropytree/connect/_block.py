@@ -1,0 +1,157 @@
+"""Sparse connectivity in blocks of one size."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Key
+
+from .._types import Spikes
+from ..ops._bsr import bsr_matvec, bsr_outer, bsr_transposed_matvec
+from ..ops._common import Impl
+from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+from ._csr import _index_array
+
+
+class Block(AbstractConnectivity):
+    r"""Sparse connectivity between groups of neurons: some blocks of the matrix are there, all of one size, and full.
+
+    **Arguments:**
+
+    - `indices`: block column of each block: the block reaches the post neurons from `indices[b] * width` on.
+    - `indptr`: the blocks of block row `r`, whose pre neurons start at `r * height`, are entries `indptr[r]` to
+      `indptr[r + 1]`. In any order; a block that stands twice counts twice.
+    - `weight`: the blocks, shape `(blocks, height, width)`, or a number or an initializer for all of their entries. A
+      leaf: differentiate, vmap or replace it.
+    - `block`: `(height, width)`, the numbers of pre and post neurons in a block.
+    - `in_size`, `out_size`: numbers of pre and post neurons, whole numbers of blocks.
+    - `key`: for a weight that is drawn.
+
+    `W(x)` carries events from pre to post and costs the rows of the blocks of the neurons that fired.
+
+    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        W = npt.connect.Block([1, 0], [0, 1, 2], weight=0.5, block=(2, 3), in_size=4, out_size=6)
+        W(jnp.array([True, False, False, True]))
+        ```
+    """
+
+    weight: Float[Array, "blocks height width"]
+    indices: Int[Array, " blocks"]
+    indptr: Int[Array, " block_rows"]
+    in_size: int = eqx.field(static=True)
+    out_size: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        indices: ArrayLike,
+        indptr: ArrayLike,
+        *,
+        weight: Weight = 1.0,
+        block: tuple[int, int],
+        in_size: int,
+        out_size: int,
+        key: Key[Array, ""] | None = None,
+    ):
+        check_sizes(in_size, out_size)
+        cols = _index_array("indices", concrete(indices, "indices"))
+        ptr = _index_array("indptr", concrete(indptr, "indptr"))
+        height, width = _validate_block(block, in_size, out_size)
+        _validate(cols, ptr, in_size // height, out_size // width)
+        self.in_size, self.out_size = int(in_size), int(out_size)
+        shape = (len(cols), height, width)
+        if np.prod(shape, dtype=np.float64) >= 2**31:
+            raise ValueError(f"blocks of shape {shape} have more than 2^31 - 1 entries; split the connectivity by rows")
+        self.weight = jnp.broadcast_to(edge_weights(weight, shape, key), shape)
+        self.indices, self.indptr = jnp.asarray(cols, jnp.int32), jnp.asarray(ptr, jnp.int32)
+
+    @property
+    def nnz(self) -> int:
+        return int(self.weight.size)
+
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        """Shape (blocks, height, width)."""
+        return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
+
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        blocks, height, width = self.weight.shape
+        grid = jnp.zeros((self.in_size // height, self.out_size // width, height, width), self.weight.dtype)
+        rows = jnp.repeat(jnp.arange(grid.shape[0]), jnp.diff(self.indptr), total_repeat_length=blocks)
+        grid = grid.at[rows, self.indices].add(self.weight) if blocks else grid
+        return grid.transpose(0, 2, 1, 3).reshape(self.in_size, self.out_size)
+
+
+def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] | None = None) -> Block:
+    """A connectivity of blocks from a SciPy `bsr_array` or `bsr_matrix` of shape (pre, post).
+
+    **Arguments:**
+
+    - `matrix`: its blocks are full: what is zero in a block is a connection of weight 0. For another block size, use
+      `matrix.tobsr(blocksize=...)`.
+    - `weight`: replaces the stored values, if given.
+    - `key`: for weights that are drawn.
+
+    **Raises:** `TypeError` for something else.
+
+    !!! example
+
+        ```python
+        import numpy as np, scipy.sparse, neuropytree as npt
+        W = npt.connect.from_bsr(scipy.sparse.bsr_array(np.eye(6), blocksize=(2, 3)))
+        ```
+    """
+    if getattr(matrix, "format", None) != "bsr":
+        raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy BSR matrix (matrix.tobsr() makes one)")
+    count = int(matrix.indptr[-1])
+    values = matrix.data[:count] if weight is None else weight
+    if weight is None and not np.issubdtype(matrix.data.dtype, np.floating):
+        values = matrix.data[:count].astype(np.float64)
+    in_size, out_size = matrix.shape
+    return Block(
+        matrix.indices[:count],
+        matrix.indptr,
+        weight=values,
+        block=matrix.blocksize,
+        in_size=int(in_size),
+        out_size=int(out_size),
+        key=key,
+    )
+
+
+def _validate_block(block: Any, in_size: int, out_size: int) -> tuple[int, int]:
+    if len(block) != 2 or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
+        raise ValueError(f"block is {block}; expected two whole numbers, (height, width), above 0")
+    for name, n, side, size in (("in_size", in_size, "height", block[0]), ("out_size", out_size, "width", block[1])):
+        if n % size:
+            raise ValueError(f"{name} is {n}; expected a multiple of the {side} of a block, {size}")
+    return int(block[0]), int(block[1])
+
+
+def _validate(indices: np.ndarray, indptr: np.ndarray, rows: int, columns: int) -> None:
+    if indptr.shape != (rows + 1,):
+        raise ValueError(f"indptr has length {len(indptr)}; expected in_size / height + 1 = {rows + 1}")
+    if indptr[0] != 0:
+        raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
+    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
+    if falls.size:
+        i = int(falls[0])
+        raise ValueError(f"indptr falls from {indptr[i]} to {indptr[i + 1]} at entry {i + 1}; it must never decrease")
+    if indptr[-1] != len(indices):
+        raise ValueError(f"indptr ends at {indptr[-1]}, but there are {len(indices)} indices; expected as many")
+    wrong = np.flatnonzero((indices < 0) | (indices >= columns))
+    if wrong.size:
+        e = int(wrong[0])
+        raise ValueError(f"indices[{e}] is {indices[e]}; expected 0 to out_size / width - 1 = {columns - 1}")

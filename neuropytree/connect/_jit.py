@@ -1,0 +1,184 @@
+"""Random connectivity that is never stored: made anew, and equal, whenever it is used."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Key
+
+from .._errors import no_key
+from .._types import Spikes, as_parameter
+from ..init import AbstractInitializer, Normal, Uniform
+from ..ops._common import Impl
+from ..ops._jit import WEIGHTS, Law, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
+from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes
+
+
+class JIT(AbstractConnectivity):
+    r"""Each (pre, post) pair connected independently with probability $p$, by numbers that are computed from a seed
+    whenever they are needed. The memory it takes does not depend on its size.
+
+    **Arguments:**
+
+    - `weight`: shape `()`, the weight of all edges; or shape `(2,)`: lower and upper end of uniform weights, mean and
+      standard deviation of normal ones. A leaf: differentiate, vmap or replace it.
+    - `seed`: a whole number of 32 bits. A leaf: replacing it compiles nothing new. Under `jax.vmap` over seeds the
+      plain-JAX reference runs.
+    - `in_size`, `out_size`: numbers of pre and post neurons.
+    - `p`: connection probability.
+    - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
+    - `include_self`: whether neuron `i` may connect to neuron `i`.
+
+    `W(x)` costs the edges of the neurons that fired; `W.transpose(y)` and `W.outer(pre, post)` cost all edges, but for
+    those of silent pre neurons in `outer`. See [Connectivity made just in time](../jit.md).
+
+    **Raises:** `ValueError` or `TypeError` naming the argument.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        W = npt.connect.JIT(0.5, 42, in_size=1000, out_size=800, p=0.01)
+        W(jnp.zeros(1000, bool).at[7].set(True))
+        ```
+    """
+
+    weight: Float[Array, "..."]
+    seed: Int[Array, ""]
+    in_size: int = eqx.field(static=True)
+    out_size: int = eqx.field(static=True)
+    p: float = eqx.field(static=True)
+    law: Law = eqx.field(static=True)
+    include_self: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        weight: ArrayLike,
+        seed: ArrayLike,
+        *,
+        in_size: int,
+        out_size: int,
+        p: float,
+        law: Law = "constant",
+        include_self: bool = True,
+    ):
+        check_sizes(in_size, out_size)
+        check_probability("JIT", p)
+        if law not in WEIGHTS:
+            raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
+        self.weight = as_parameter(weight)
+        if self.weight.shape != WEIGHTS[law]:
+            raise ValueError(f"weight has shape {self.weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
+        self.seed = as_seed(seed)
+        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.p, self.law, self.include_self = float(p), law, bool(include_self)
+
+    @property
+    def _of(self) -> dict[str, Any]:
+        return {"p": self.p, "law": self.law, "include_self": self.include_self}
+
+    @property
+    def nnz(self) -> int:
+        """Number of edges. They are counted, which costs as much as `transpose`."""
+        degree = jit_transposed_matvec(
+            jnp.ones((), jnp.float32),
+            jnp.ones(self.out_size, jnp.float32),
+            self.seed,
+            p=self.p,
+            include_self=self.include_self,
+            acc=jnp.zeros(self.in_size, jnp.float32),
+        )
+        return int(np.asarray(degree).astype(np.int64).sum())
+
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        self._check("x", x, self.in_size)
+        acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
+
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        self._check("y", y, self.out_size)
+        acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+        r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
+        self._check("pre", pre, self.in_size)
+        self._check("post", post, self.out_size)
+        return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
+
+    def to_dense(self) -> Float[Array, "in_size out_size"]:
+        return jit_dense(self.weight, self.seed, (self.in_size, self.out_size), **self._of)
+
+    def _check(self, name: str, x: Spikes, size: int) -> None:
+        if x.shape != (size,):
+            raise ValueError(f"{name} has shape {x.shape}; expected ({size},) (jax.vmap adds batch dimensions)")
+
+
+def as_seed(seed: ArrayLike) -> Int[Array, ""]:
+    """A whole number of 32 bits as int32, by its two's complement.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
+    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
+        if not -(2**31) <= seed < 2**32:
+            raise ValueError(f"seed is {seed}; expected a whole number of 32 bits, from -2^31 to 2^32 - 1")
+        return jnp.asarray(np.uint32(int(seed) % 2**32).view(np.int32))
+    array = jnp.asarray(seed)
+    if array.shape != () or not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"seed is {array.dtype.name} of shape {array.shape}; expected one whole number")
+    return array.astype(jnp.int32)
+
+
+def check_probability(who: str, p: float) -> None:
+    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
+        raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1")
+
+
+class JITFixedProb(AbstractConnector):
+    r"""Connects each (pre, post) pair independently with probability $p$, as `FixedProb` does, but stores no edge.
+
+    The law is the same, the edges are others. `weight` may be a number, `npt.init.Uniform` or `npt.init.Normal`, whose
+    two parameters are then the weight of the connectivity.
+
+    **Arguments:**
+
+    - `p`: connection probability.
+    - `include_self`: whether neuron `i` may connect to neuron `i`.
+
+    **Raises:** `ValueError` for a `p` outside 0 to 1 and for a call without a key; `TypeError` for another weight.
+
+    !!! example
+
+        ```python
+        import jax, neuropytree as npt
+        rule = npt.connect.JITFixedProb(8e-5)
+        W = rule(1_000_000, 1_000_000, weight=npt.init.Normal(0.6, 0.1), key=jax.random.key(0))
+        ```
+    """
+
+    p: float = eqx.field(static=True)
+    include_self: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self) -> None:
+        check_probability("JITFixedProb", self.p)
+
+    def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> JIT:
+        if key is None:
+            raise no_key("JITFixedProb", "which neurons are connected")
+        seed = jax.lax.bitcast_convert_type(jr.bits(key, (), jnp.uint32), jnp.int32)
+        law, value = _law(weight)
+        return JIT(value, seed, in_size=in_size, out_size=out_size, p=self.p, law=law, include_self=self.include_self)
+
+
+def _law(weight: Weight) -> tuple[Law, Array]:
+    if isinstance(weight, Uniform):
+        return "uniform", jnp.stack([weight.low, weight.high])
+    if isinstance(weight, Normal):
+        return "normal", jnp.stack([weight.mean, weight.std])
+    if isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0:
+        what = type(weight).__name__ if isinstance(weight, AbstractInitializer) else f"of shape {np.shape(weight)}"
+        raise TypeError(f"JITFixedProb's weight is {what}; expected a number, npt.init.Uniform or npt.init.Normal")
+    return "constant", as_parameter(weight)

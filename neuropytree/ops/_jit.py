@@ -1,0 +1,477 @@
+"""Event-driven operators on a random matrix that is never stored: its entries are made anew, and equal, in every call.
+
+The matrix is linear in its parameters: `W = sum_k weight[k] * B[k]`, where the numbers `B` depend on the seed, the row
+and the column alone. So the operators are bilinear in weight and events, and the three operations (matvec, transposed
+matvec, outer product contracted with `B`) are closed under differentiation.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from . import _random
+from ._common import KERNEL_DTYPES, Events, Impl, as_events, check_impl, check_shape, kind, times, zeros
+from ._ffi import Shape, make_operator
+from ._gaps import HEADER, gaps
+
+Law = Literal["constant", "uniform", "normal"]
+WEIGHTS: dict[str, Shape] = {"constant": (), "uniform": (2,), "normal": (2,)}
+HIGHEST = 1 << 31
+
+
+def _pick(table: Array, first: int, bits: int, word: Array) -> Array:
+    """The value that a word stands for in the table of `2**bits` values from `first` on."""
+    value = (word >> np.uint32(32 - bits)).astype(jnp.int32)
+    entry = np.int32(first) + np.int32(2) * value
+    threshold = jax.lax.bitcast_convert_type(table[entry], jnp.uint32)
+    return jnp.where(word << np.uint32(bits) < threshold, value, table[entry + np.int32(1)])
+
+
+def _edges(
+    visit: Callable[..., Any], carry: Any, rows: int, cols: int, place: Array, table: Array, p: float, law: str
+) -> Any:
+    """Folds `visit(carry, j, there, z)` over the edges, one of each row and block of columns at a time: the columns
+    `j`, whether there is such an edge, and the numbers `z` behind their weights, each of shape (rows, blocks)."""
+    if rows == 0 or cols == 0:
+        return carry
+    high_bits, low_bits, bits, _ = gaps(p)
+    last_value, second = np.int32(2**high_bits - 1), HEADER + 2 * 2**high_bits
+    blocks = (cols - 1) // 2**bits + 2  # as many as there can be when the first begins before this matrix
+    row = jnp.broadcast_to((place[1] + jnp.arange(rows, dtype=jnp.int32))[:, None], (rows, blocks))
+    block = jnp.broadcast_to(((place[2] >> bits) + jnp.arange(blocks, dtype=jnp.int32))[None], (rows, blocks))
+    start = (block << bits) - place[2]  # of the block, in this matrix
+    words = _random.philox(_random.word(row), _random.word(block), _random.word(place[0]))
+    limit = jnp.minimum(np.int32(2**bits), np.int32(cols) - start)
+    forbidden = jnp.where(place[3] != 0, row - place[2] - start, jnp.full_like(row, -1))
+
+    def draw(carry: Any, position: Array, first: Array, second_: Array, number: Array) -> tuple[Any, Array]:
+        digit = _pick(table, HEADER, high_bits, first)
+        rest = _pick(table, second, low_bits, second_) if low_bits else jnp.zeros_like(digit)
+        ends = digit == last_value
+        position = position + (digit << low_bits) + jnp.where(ends, jnp.zeros_like(rest), rest + np.int32(1))
+        j = start + position
+        there = ~ends & (j >= 0) & (position < limit) & (position != forbidden)
+        z = _number(law, number)
+        return visit(carry, jnp.clip(j, 0, cols - 1), there, z), jnp.minimum(position, limit)
+
+    def body(state: Any) -> Any:
+        k, position, carry = state
+        counter = _random.word(k)
+        w0, w1 = _random.philox(*words, counter)
+        v0, v1 = (w0, w1) if law == "constant" else _random.philox(*words, counter | np.uint32(HIGHEST))
+        carry, position = draw(carry, position, w0, w1, v0)
+        if not low_bits:
+            carry, position = draw(carry, position, w1, w1, v1)
+        return k + np.int32(1), position, carry
+
+    def more(state: Any) -> Array:
+        return jnp.any(state[1] < limit - np.int32(1))
+
+    # nothing, but from the place: under shard_map the state is then of one kind from the beginning
+    nothing = jnp.zeros_like(place[0])
+    state = (nothing, jnp.full_like(row, -1) + nothing, jax.tree.map(lambda x: x + nothing.astype(x.dtype), carry))
+    return jax.lax.while_loop(more, body, state)[2]
+
+
+def _number(law: str, word: Array) -> Array:
+    if law == "constant":
+        return jnp.zeros(word.shape, jnp.float32)
+    return (
+        _random.uniform(word, word, jnp.float32) if law == "uniform" else _random.normal(word, jnp.result_type(float))
+    )
+
+
+def _basis(law: str, z: Array, dtype: Any) -> list[Array]:
+    z = z.astype(dtype)
+    one = jnp.ones_like(z)
+    return {"constant": [one], "uniform": [one - z, z], "normal": [one, z]}[law]
+
+
+def _weights(law: str, weight: Array, z: Array) -> Array:
+    """The weights with the batch dimensions of `weight`, and a last dimension of 1 for the columns of a matrix."""
+    batch = (1,) * (weight.ndim - 1)
+    basis = [b.reshape(*batch, *b.shape) for b in _basis(law, z, weight.dtype)]
+    return sum((weight[..., k, None, None] * b for k, b in enumerate(basis)), jnp.zeros((), weight.dtype))[..., None]
+
+
+def _fit(acc: Array, values: Array, ndim: int) -> Array:
+    """Sums the batch dimensions that `acc`, with `ndim` dimensions of its own, has not."""
+    batch = values.shape[: acc.ndim - ndim]
+    summed = tuple(k for k, (have, got) in enumerate(zip(acc.shape, batch, strict=False)) if have < got)
+    values = jnp.sum(values, axis=summed, keepdims=True) if summed else values
+    return jnp.broadcast_to(values, (*acc.shape[: acc.ndim - ndim], *values.shape[len(batch) :]))
+
+
+def _split(x: Array, columns: int) -> Array:
+    return x.reshape(*x.shape[:-1], x.shape[-1] // columns, columns)
+
+
+def _only(there: Array, values: Array) -> Array:
+    there = there[..., None] if values.ndim > there.ndim else there
+    return jnp.where(jnp.broadcast_to(there, values.shape), values, jnp.zeros_like(values))
+
+
+def _matvec_reference(
+    acc: Array, weight: Array, x: Array, place: Array, table: Array, *, p: float, law: str, columns: int, batch: Shape
+) -> Array:
+    del batch
+    out, x = _split(acc, columns), _split(x, columns)
+
+    def visit(out: Array, j: Array, there: Array, z: Array) -> Array:
+        values = _only(there, times(_weights(law, weight, z), x[..., :, None, :]))
+        return out.at[..., j, :].add(_fit(out, values, 2), mode="promise_in_bounds")
+
+    return _edges(visit, out, x.shape[-2], out.shape[-2], place, table, p, law).reshape(acc.shape)
+
+
+def _transposed_reference(
+    acc: Array, weight: Array, y: Array, place: Array, table: Array, *, p: float, law: str, columns: int, batch: Shape
+) -> Array:
+    del batch
+    out, y = _split(acc, columns), _split(y, columns)
+
+    def visit(out: Array, j: Array, there: Array, z: Array) -> Array:
+        values = jnp.sum(_only(there, times(_weights(law, weight, z), y[..., j, :])), axis=-2)
+        return out + _fit(out, values, 2)
+
+    return _edges(visit, out, out.shape[-2], y.shape[-2], place, table, p, law).reshape(acc.shape)
+
+
+def _outer_reference(
+    acc: Array, pre: Array, post: Array, place: Array, table: Array, *, p: float, law: str, columns: int, batch: Shape
+) -> Array:
+    del batch
+    pre, post = _split(pre, columns), _split(post, columns)
+
+    def visit(out: Array, j: Array, there: Array, z: Array) -> Array:
+        a, b = pre[..., :, None, :], post[..., j, :]
+        values = _only(there, jnp.where((a != 0) & (b != 0), a * b, jnp.zeros_like(a * b)))
+        values = jnp.sum(values, axis=-1)
+        basis = [jnp.broadcast_to(number, values.shape) for number in _basis(law, z, acc.dtype)]
+        each = [jnp.sum(values * number, axis=(-2, -1)) for number in basis]
+        return out + _fit(out, jnp.stack(each, -1), 1)
+
+    return _edges(visit, acc, pre.shape[-2], post.shape[-2], place, table, p, law)
+
+
+def _kernel(operation: str) -> Callable[..., str | None]:
+    def name(acc: Any, a: Any, b: Any, *, p: float, law: str, columns: int) -> str | None:
+        del a, p
+        dtype = KERNEL_DTYPES.get(acc.dtype.name)
+        if operation == "mv":
+            return dtype and (f"npt_jit_mv_{dtype}_{law}_{kind(b)}" if columns == 1 else f"npt_jit_mm_{dtype}_{law}")
+        return dtype and f"npt_jit_{operation}_{dtype}_{law}"
+
+    return name
+
+
+def _to_weight(ct: Any, x: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return outer_p.bind(zeros(aval), x.astype(ct.dtype), ct, place, table, **params)
+
+
+def _to_weight_of_transposed(ct: Any, y: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return outer_p.bind(zeros(aval), ct, y.astype(ct.dtype), place, table, **params)
+
+
+def _to_pre(ct: Any, weight: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(zeros(aval), weight, ct, place, table, **params)
+
+
+def _to_post(ct: Any, weight: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(zeros(aval), weight, ct, place, table, **params)
+
+
+def _outer_to_pre(ct: Any, post: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(zeros(aval), ct, post, place, table, **params)
+
+
+def _outer_to_post(ct: Any, pre: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(zeros(aval), ct, pre, place, table, **params)
+
+
+matvec_p = make_operator(
+    "npt_jit_matvec",
+    reference=_matvec_reference,
+    kernel=_kernel("mv"),
+    transpose_a=_to_weight,
+    transpose_b=_to_pre,
+)
+transposed_p = make_operator(
+    "npt_jit_transposed_matvec",
+    reference=_transposed_reference,
+    kernel=_kernel("tmv"),
+    transpose_a=_to_weight_of_transposed,
+    transpose_b=_to_post,
+)
+outer_p = make_operator(
+    "npt_jit_outer",
+    reference=_outer_reference,
+    kernel=_kernel("outer"),
+    transpose_a=_outer_to_pre,
+    transpose_b=_outer_to_post,
+)
+
+
+def jit_matvec(
+    weight: Float[Array, "..."],
+    x: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, " cols"],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, " cols"]:
+    r"""Carries events from pre to post through a random matrix that is never stored:
+    $\mathrm{out}_j = \mathrm{acc}_j + \sum_i x_i w_{ij}$.
+
+    Each pair is connected with probability $p$, independently of the others. Whether it is, and with which weight, is a
+    pure function of seed, row and column: the same in every call, in all operators, in both implementations, for
+    every split of the matrix, and, but for rounding, in every dtype. Connections do not depend on the law of the
+    weights.
+
+    Rows with a zero event are skipped, so a call costs the edges of the neurons that fired. Inside a compiled loop
+    `acc` is updated in place.
+
+    **Arguments:**
+
+    - `weight`: shape `()`, the weight of all edges; or shape `(2,)`: lower and upper end of uniform weights, mean and
+      standard deviation of normal ones.
+    - `x`: events of the pre neurons, shape `(rows,)`: boolean, or floats that multiply.
+    - `seed`: a whole number of 32 bits, which may be traced.
+    - `p`: probability of a connection, from 0 to 1; not traced.
+    - `acc`: what to add to, shape `(cols,)`.
+    - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
+    - `include_self`: whether row and column of equal number may be connected.
+    - `row_offset`, `col_offset`: where this matrix begins within a larger one of the same seed, for computing it in
+      pieces; may be traced. Columns in all must be fewer than 2^30.
+    - `impl`: as for `csr_matvec`.
+
+    **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in weight, events and `acc`; `jax.vmap`
+    over seeds takes the reference.
+
+    **Raises:** `TypeError` or `ValueError` for operands whose shape or dtype doesn't fit, a `p` outside 0 to 1, an
+    unknown `law`.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        x = jnp.zeros(1000, bool).at[7].set(True)
+        npt.ops.jit_matvec(jnp.array(0.5), x, 42, p=0.01, acc=jnp.zeros(800))
+        ```
+    """
+    return _linear(matvec_p, weight, x, seed, acc, 1, impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_transposed_matvec(
+    weight: Float[Array, "..."],
+    y: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, " rows"],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, " rows"]:
+    r"""Carries values from post to pre: $\mathrm{out}_i = \mathrm{acc}_i + \sum_j w_{ij} y_j$.
+
+    All rows are made, so a call costs all edges, however few of `y` are events. Arguments, errors and transformations
+    as for `jit_matvec`, with `y` of shape `(cols,)` and `acc` of shape `(rows,)`.
+    """
+    return _linear(transposed_p, weight, y, seed, acc, 1, impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_outer(
+    pre: Events,
+    post: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, "..."],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, "..."]:
+    r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, added to `acc`.
+
+    The matrix is $W = \sum_k \mathrm{weight}_k B_k$ with random numbers $B_k$ that depend on the seed alone (1 at the
+    edges for constant weights; $1 - u$ and $u$ for uniform, 1 and $z$ for normal ones), and this is
+    $\mathrm{out}_k = \mathrm{acc}_k + \sum_{ij} p_i q_j B_{k,ij}$. Rows where `pre` is zero are skipped. Arguments,
+    errors and transformations as for `jit_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`, and `acc`
+    of the shape that `weight` has there.
+    """
+    return _outer(pre, post, seed, acc, None, impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_matmat(
+    weight: Float[Array, "..."],
+    x: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, "cols columns"],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, "cols columns"]:
+    """`jit_matvec` for each column of `x`, of shape `(rows, columns)`; each row is made once for all of them."""
+    return _matrices(matvec_p, weight, x, seed, acc, impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_transposed_matmat(
+    weight: Float[Array, "..."],
+    y: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, "rows columns"],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, "rows columns"]:
+    """`jit_transposed_matvec` for each column of `y`, of shape `(cols, columns)`."""
+    return _matrices(transposed_p, weight, y, seed, acc, impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_outer_matmat(
+    pre: Events,
+    post: Events,
+    seed: ArrayLike,
+    *,
+    p: float,
+    acc: Float[Array, "..."],
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+    impl: Impl = "auto",
+) -> Float[Array, "..."]:
+    """`jit_outer` summed over the columns of `pre`, shape `(rows, columns)`, and `post`, shape `(cols, columns)`."""
+    pre, post = jnp.asarray(pre), jnp.asarray(post)
+    if pre.ndim != 2 or post.ndim != 2 or pre.shape[1] != post.shape[1]:
+        raise ValueError(f"pre has shape {pre.shape} and post {post.shape}; expected (rows, columns), (cols, columns)")
+    return _outer(pre, post, seed, acc, pre.shape[1], impl, p, law, include_self, row_offset, col_offset)
+
+
+def jit_dense(
+    weight: Float[Array, "..."],
+    seed: ArrayLike,
+    shape: tuple[int, int],
+    *,
+    p: float,
+    law: Law = "constant",
+    include_self: bool = True,
+    row_offset: ArrayLike = 0,
+    col_offset: ArrayLike = 0,
+) -> Float[Array, "rows cols"]:
+    """The matrix of the operators, of the given shape, (rows, cols). Arguments and errors as for `jit_matvec`.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_dense(jnp.array(0.5), 42, (10, 8), p=0.3)
+        ```
+    """
+    weight, place, static = _check(jnp.asarray(weight), None, seed, 1, p, law, include_self, row_offset, col_offset)
+    if p == 0:
+        return jnp.zeros(shape, weight.dtype)
+    table = jnp.asarray(gaps(static["p"]).table)
+    basis = _dense(place, table, tuple(shape), static["p"], law, weight.dtype)
+    return sum((w * b for w, b in zip(weight.reshape(-1), basis, strict=True)), jnp.zeros((), weight.dtype))
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "p", "law", "dtype"))
+def _dense(place: Array, table: Array, shape: tuple[int, int], p: float, law: str, dtype: Any) -> list[Array]:
+    """The matrices that the weights multiply."""
+    rows = jnp.broadcast_to(jnp.arange(shape[0], dtype=jnp.int32)[:, None], (shape[0], 1))
+
+    def visit(out: list[Array], j: Array, there: Array, z: Array) -> list[Array]:
+        return [x.at[rows, j].add(_only(there, b)) for x, b in zip(out, _basis(law, z, dtype), strict=True)]
+
+    return _edges(visit, [jnp.zeros(shape, dtype)] * (1 if law == "constant" else 2), *shape, place, table, p, law)
+
+
+def _check(
+    weight: Array, acc: Array | None, seed: Any, columns: int, p: Any, law: Any, include_self: bool, row: Any, col: Any
+) -> tuple[Array, Array, dict[str, Any]]:
+    """The weight in the dtype of `acc`, the operand `place`, and the static parameters."""
+    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
+        raise ValueError(f"p is {p!r}; expected a probability from 0 to 1, as a Python number")
+    if law not in get_args(Law):
+        raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
+    dtype = weight.dtype if acc is None else acc.dtype
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"{'weight' if acc is None else 'acc'} is {dtype.name}; it must be floating")
+    if weight.dtype != dtype and not weight.weak_type:
+        raise TypeError(f"weight is {weight.dtype.name} and acc {dtype.name}; they must be the same floating dtype")
+    if weight.shape != WEIGHTS[law]:
+        raise ValueError(f"weight has shape {weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
+    named = (("seed", seed), ("row_offset", row), ("col_offset", col))
+    numbers = [_random.word(x, name) for name, x in named]
+    for (name, _), number in zip(named, numbers, strict=True):
+        if number.shape != ():
+            raise ValueError(f"{name} has shape {number.shape}; expected one number (jax.vmap goes over several)")
+    rest = [_random.word(int(not include_self)), _random.word(columns)]
+    place = jax.lax.bitcast_convert_type(jnp.stack([*numbers, *rest]), jnp.int32)
+    return weight.astype(dtype), place, {"p": float(p), "law": law, "columns": columns}
+
+
+def _linear(
+    operator: Any, weight: Any, x: Any, seed: Any, acc: Array, columns: int, impl: Any, p: Any, law: Any, *where: Any
+) -> Array:
+    check_impl(impl)
+    weight, place, static = _check(jnp.asarray(weight), acc, seed, columns, p, law, *where)
+    x = as_events("x" if operator is matvec_p else "y", x, acc.dtype)
+    if columns != 1:
+        x = x.astype(acc.dtype)
+    check_shape("x" if operator is matvec_p else "y", x, None)
+    check_shape("acc", acc, None)
+    if operator is transposed_p:
+        x = x.astype(acc.dtype)
+    if p == 0 or not x.shape[0] or not acc.shape[0]:
+        return acc
+    table = jnp.asarray(gaps(static["p"]).table)
+    return operator.bind(acc, weight.reshape(-1), x, place, table, batch=(), impl=impl, **static)
+
+
+def _matrices(operator: Any, weight: Any, x: Any, seed: Any, acc: Array, *rest: Any) -> Array:
+    name, x = "x" if operator is matvec_p else "y", jnp.asarray(x)
+    if x.ndim != 2 or acc.ndim != 2 or x.shape[1] != acc.shape[1]:
+        raise ValueError(f"{name} has shape {x.shape} and acc {acc.shape}; expected two dimensions, and equal columns")
+    out = _linear(operator, weight, x.reshape(-1), seed, acc.reshape(-1), x.shape[1], *rest)
+    return out.reshape(acc.shape)
+
+
+def _outer(
+    pre: Any, post: Any, seed: Any, acc: Array, columns: int | None, impl: Any, p: Any, law: Any, *where: Any
+) -> Array:
+    check_impl(impl)
+    acc, place, static = _check(acc, None, seed, 1 if columns is None else columns, p, law, *where)
+    pre, post = as_events("pre", pre, acc.dtype).astype(acc.dtype), as_events("post", post, acc.dtype).astype(acc.dtype)
+    if columns is None:
+        check_shape("pre", pre, None)
+        check_shape("post", post, None)
+    if p == 0 or not pre.size or not post.size:
+        return acc
+    table = jnp.asarray(gaps(static["p"]).table)
+    flat = acc.reshape(-1), pre.reshape(-1), post.reshape(-1)
+    return outer_p.bind(*flat, place, table, batch=(), impl=impl, **static).reshape(acc.shape)

@@ -1,0 +1,255 @@
+"""Counter-based random numbers: a pure function of a seed and some whole numbers, the same bits here and in kernels.
+
+What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithmetic on 32 bits, which no compiler can
+round in another way.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, UInt
+
+from .taichi._philox import LN2, LOG, MULTIPLIER, QUANTILE, ROUNDS, WEYL
+
+Word = UInt[Array, "..."]
+
+
+def word(x: ArrayLike, name: str = "counter") -> Word:
+    """A whole number as 32 bits: negative ones by their two's complement."""
+    if isinstance(x, int | np.integer) and not isinstance(x, bool):
+        if not -(2**31) <= x < 2**32:
+            raise ValueError(f"{name} is {x}; expected a whole number of 32 bits, from -2^31 to 2^32 - 1")
+        return jnp.asarray(np.uint32(int(x) % 2**32))
+    array = jnp.asarray(x)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} is {array.dtype.name}; expected integers")
+    return array.astype(jnp.uint32)
+
+
+def _u32(x: int) -> Array:
+    return jnp.asarray(np.uint32(x))
+
+
+def _shift(x: Word, by: int) -> Word:
+    return x >> _u32(by)
+
+
+def high_product(a: Word, b: Word) -> Word:
+    """The upper half of the product of two words."""
+    low = _u32(0xFFFF)
+    a0, a1, b0, b1 = a & low, _shift(a, 16), b & low, _shift(b, 16)
+    middle = a1 * b0 + _shift(a0 * b0, 16)
+    return a1 * b1 + _shift(middle, 16) + _shift((middle & low) + a0 * b1, 16)
+
+
+def philox(a: Word, b: Word, key: Word) -> tuple[Word, Word]:
+    """Two words from two words and a key."""
+    for r in range(ROUNDS):
+        k = key + _u32(r * WEYL % 2**32)
+        a, b = high_product(a, _u32(MULTIPLIER)) ^ k ^ b, a * _u32(MULTIPLIER)
+    return a, b
+
+
+def _signed(x: Word) -> Array:
+    return jax.lax.bitcast_convert_type(x, jnp.int32)
+
+
+def _unsigned(x: Array) -> Word:
+    return jax.lax.bitcast_convert_type(x, jnp.uint32)
+
+
+def _polynomial(coefficients: tuple[int, ...] | list[Array], y: Array) -> Array:
+    """In fixed point: the coefficients, highest first, with as many binary places as the result, `y` with 31."""
+    value = jnp.broadcast_to(jnp.asarray(coefficients[0], jnp.int32), y.shape)
+    nothing = jnp.zeros((), jnp.int32)
+    for c in coefficients[1:]:
+        product = _signed(high_product(_unsigned(value), _unsigned(y)))
+        product = product - jnp.where(value < 0, y, nothing) - jnp.where(y < 0, value, nothing)
+        value = product * jnp.asarray(2, jnp.int32) + jnp.asarray(c, jnp.int32)
+    return value
+
+
+def _rest_of_log(x: Word) -> Word:
+    y = _signed((x << _u32(1)) ^ _u32(0x80000000))
+    log = jnp.maximum(_polynomial(LOG, y), jnp.zeros((), jnp.int32))
+    return _shift(_unsigned(log), 3)
+
+
+def uniform(first: Word, second: Word, dtype: Any) -> Array:
+    """Uniform on [0, 1): 24 bits of the first word, or, in float64, 53 bits of both."""
+    if np.dtype(dtype) == np.float64:
+        high, low = _shift(first, 5).astype(dtype), _shift(second, 6).astype(dtype)
+        return (high * 2.0**26 + low) * 2.0**-53
+    return (_shift(first, 8).astype(jnp.float32) * 2.0**-24).astype(dtype)
+
+
+def exponential(x: Word, dtype: Any) -> Array:
+    """Exponential with mean 1."""
+    x = x | _u32(1)
+    zeros = jax.lax.clz(x)
+    log = zeros * _u32(LN2) + _rest_of_log(x << zeros)
+    return _scaled(log, 27, dtype)
+
+
+def normal(x: Word, dtype: Any) -> Array:
+    """Normal with mean 0 and variance 1."""
+    a = (x << _u32(1)) | _u32(1)
+    centre = _u32(0) - a
+    high, low = a + high_product(a, centre), a * centre
+    zeros = jax.lax.clz(high)
+    w = zeros * _u32(LN2) + _rest_of_log((high << zeros) | (_shift(low, 1) >> (_u32(31) - zeros)))
+    near, middle = w < _u32(QUANTILE[0][0] << 27), w < _u32(QUANTILE[1][0] << 27)
+
+    def pick(of: list[Array]) -> Array:
+        return jnp.where(near, of[0], jnp.where(middle, of[1], of[2]))
+
+    y = _signed(pick([(w - _u32(m << 27)) << _u32(4 - half) for _, m, half, _ in QUANTILE]))
+    table = zip(*(coefficients for *_, coefficients in QUANTILE), strict=True)
+    r = _polynomial([pick([jnp.asarray(c, jnp.int32) for c in column]) for column in table], y)
+    z = _scaled(high_product(centre, _unsigned(r)), 28, dtype)
+    return jnp.where(_shift(x, 31) == _u32(1), -z, z)
+
+
+def _scaled(x: Word, places: int, dtype: Any) -> Array:
+    real = jnp.float64 if np.dtype(dtype) == np.float64 else jnp.float32
+    return (x.astype(real) * 2.0**-places).astype(dtype)
+
+
+def _dtype(dtype: Any) -> Any:
+    dtype = jnp.result_type(float) if dtype is None else jnp.dtype(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"dtype is {dtype.name}; expected a floating one")
+    return dtype
+
+
+def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
+    r"""Two independent random words of 32 bits, a pure function of a seed and some counters.
+
+    The generator is Philox-2x32 with seven rounds: the first two counters are enciphered with the seed as key, and what
+    comes out with each further counter as key. So, for one seed, no two pairs of counters have the same words. In a
+    kernel, `stream(seed, a, b)` and then `fold(*words, c)` of `neuropytree.ops.taichi` give the same bits, on every
+    backend.
+
+    **Arguments:**
+
+    - `seed`: a whole number of 32 bits, or an array of them.
+    - `counters`: at least one, whole numbers or integer arrays (such as the number of a neuron and of a step); all
+      broadcast against each other.
+
+    **Returns:** two uint32 arrays.
+
+    **Raises:** `ValueError` without counters or for a number that needs more than 32 bits; `TypeError` for one that
+    isn't whole.
+
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", doi:10.1145/2063384.2063405.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        first, second = npt.ops.counter_bits(42, jnp.arange(5), 7)
+        ```
+    """
+    if not counters:
+        raise ValueError("counter_bits got a seed and no counters; expected at least one")
+    key, first, *rest = word(seed, "seed"), *(word(x, "counter") for x in counters)
+    second = rest.pop(0) if rest else _u32(0)
+    shape = jnp.broadcast_shapes(key.shape, first.shape, second.shape, *(x.shape for x in rest))
+    key, first, second, *rest = (jnp.broadcast_to(x, shape) for x in (key, first, second, *rest))
+    words = philox(first, second, key)
+    for x in rest:
+        words = philox(*words, x)
+    return words
+
+
+def counter_uniform(seed: ArrayLike, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
+    """Uniform on [0, 1), from `counter_bits(seed, *counters)`: a multiple of 2^-24, or of 2^-53 in float64.
+
+    Arguments and errors as for `counter_bits`; `dtype` defaults to JAX's default float.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.counter_uniform(42, jnp.arange(5))
+        ```
+    """
+    return uniform(*counter_bits(seed, *counters), _dtype(dtype))
+
+
+def counter_normal(seed: ArrayLike, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
+    """Normal with mean 0 and variance 1: the quantile of the first word of `counter_bits(seed, *counters)`.
+
+    Correct to 2e-7; the largest absolute value is 6.34. Arguments and errors as for `counter_bits`; `dtype` defaults to
+    JAX's default float.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.counter_normal(42, jnp.arange(5))
+        ```
+    """
+    return normal(counter_bits(seed, *counters)[0], _dtype(dtype))
+
+
+def counter_exponential(seed: ArrayLike, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
+    """Exponential with mean 1: minus the logarithm of the first word of `counter_bits(seed, *counters)` over 2^32.
+
+    Correct to 2e-7; the largest value is 22.2. Arguments and errors as for `counter_bits`; `dtype` defaults to JAX's
+    default float.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.counter_exponential(42, jnp.arange(5))
+        ```
+    """
+    return exponential(counter_bits(seed, *counters)[0], _dtype(dtype))
+
+
+def counter_bernoulli(p: ArrayLike, seed: ArrayLike, *counters: ArrayLike) -> Bool[Array, "..."]:
+    """True with probability `p`, rounded up to a multiple of 2^-32, from `counter_bits(seed, *counters)`.
+
+    Arguments and errors as for `counter_bits`; `p` is a number or an array that broadcasts with the counters. Never
+    true for `p` of 0 or less, always for 1 or more.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.counter_bernoulli(0.3, 42, jnp.arange(5))
+        ```
+    """
+    x, _ = counter_bits(seed, *counters)
+    p = jnp.asarray(p)
+    p = p if jnp.issubdtype(p.dtype, jnp.floating) else p.astype(jnp.result_type(float))
+    real = jnp.float64 if p.dtype == jnp.float64 else jnp.float32
+    scaled = jnp.ceil(p.astype(real) * 2.0**32)
+    sure = scaled >= 2.0**32
+    threshold = jnp.where(sure, jnp.zeros_like(scaled), scaled).astype(jnp.uint32)
+    x, threshold, sure = jnp.broadcast_arrays(x, threshold, sure)
+    return sure | (x < threshold)
+
+
+def counter_integers(low: ArrayLike, high: ArrayLike, seed: ArrayLike, *counters: ArrayLike) -> Int[Array, "..."]:
+    """Whole numbers from `low` to `high - 1`, int32, from `counter_bits(seed, *counters)`.
+
+    No number is more likely than another by more than `(high - low) / 2^32` of it. Arguments and errors as for
+    `counter_bits`; `low` and `high` are numbers or arrays that broadcast with the counters, at most 2^31 - 1.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.counter_integers(0, 6, 42, jnp.arange(5))
+        ```
+    """
+    if isinstance(low, int) and isinstance(high, int) and not -(2**31) <= low < high < 2**31:
+        raise ValueError(f"low is {low} and high {high}; expected -2^31 <= low < high < 2^31")
+    x, _ = counter_bits(seed, *counters)
+    x, low, high = jnp.broadcast_arrays(x, word(low, "low"), word(high, "high"))
+    return _signed(low + high_product(x, high - low))

@@ -1,0 +1,21 @@
+"""The numbers in the counter-based generator, for Taichi and for JAX: one place, so that both give the same bits.
+
+Everything is integer arithmetic on 32 bits, and the last step an exact scaling to floating point. So no compiler can
+change a bit, whatever it contracts or reorders.
+"""
+
+# Philox-2x32 (Salmon et al. 2011, doi:10.1145/2063384.2063405): the fewest rounds that pass BigCrush are seven
+ROUNDS = 7
+MULTIPLIER = 0xD256D193
+WEYL = 0x9E3779B9
+
+LN2 = 93032640  # times 2^27
+# ln 2 - ln(1 + t) for t from 0 to 1, in powers of y = 2 t - 1, highest first, times 2^30; error below 1e-8
+LOG = (-7870, 25801, -68224, 240557, -884599, 3315823, -13255915, 59652094, -357913949, 308896278)
+# With w = -ln(1 - x^2), the normal quantile of (1 + x) / 2 is x R(w). R in powers of y = (w - middle) / half, highest
+# first, times 2^28, as (largest w, middle, log2 of half, coefficients); error below 6e-8
+QUANTILE = (
+    (4, 2, 1, (-1942, 6353, 14857, -118088, 92334, 1311479, -5139097, -2988610, 189636440, 522825410)),
+    (12, 8, 2, (-2746, 41435, -143415, 257902, -183856, -868608, 5965471, -30706321, 267798608, 1010348802)),
+    (22, 20, 3, (0, -29046, 14313, -141794, 441068, -1635072, 6716982, -34190920, 343014946, 1638691406)),
+)

@@ -1,0 +1,391 @@
+"""Connectivity made just in time: its law, its identity in every form, and every transformation of its operators."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+import neuropytree as npt
+from neuropytree.ops._gaps import HEADER, gaps
+
+LAWS = {"constant": 2.0, "uniform": [1.0, 3.0], "normal": [0.5, 2.0]}
+PROBABILITIES = [0, 1e-5, 0.02, 0.9, 1]
+
+
+def entries(p: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the values in the two tables of `p`, in units of 2^-32, worked out again from the tables."""
+    high_bits, low_bits, _, table = gaps(p)
+    found, at = [], HEADER
+    for bits in (high_bits, low_bits):
+        size = 2**bits if bits or not found else 0
+        entry = table[at : at + 2 * size].view(np.uint32).reshape(-1, 2).astype(np.int64)
+        at += 2 * size
+        own = entry[:, 0] >> bits
+        weights = own.copy()
+        np.add.at(weights, entry[:, 1], 2 ** (32 - bits) - own)
+        found.append(weights)
+    assert at == len(table) or not low_bits
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("p", [1e-9, 1e-7, 1e-5, 8e-5, 0.004, 0.02, 0.5, 0.9, 1 - 1e-7, 1])
+def test_the_tables_hold_the_geometric_law(p):
+    """To a unit of 2^-32 in each entry."""
+    high_bits, low_bits, _, _ = gaps(p)
+    high, low = entries(p)
+    q, unit = 1 - p, 2**low_bits
+    n = np.arange(2**high_bits)
+    want = np.append(
+        q ** (unit * n[:-1]) * -np.expm1(unit * np.log1p(-p)) if p < 1 else n[:-1] == 0, q ** (unit * n[-1])
+    )
+    assert high.sum() == 2**32
+    np.testing.assert_allclose(high, want * 2.0**32, rtol=1e-7, atol=1.5)
+    if low_bits:
+        want = q ** np.arange(unit) * p / -np.expm1(unit * np.log1p(-p))
+        assert low.sum() == 2**32
+        np.testing.assert_allclose(low, want * 2.0**32, rtol=1e-7, atol=1.5)
+
+
+@pytest.mark.parametrize(("p", "rows", "cols"), [(1e-5, 200, 300_000), (0.02, 300, 4000), (0.9, 200, 700)])
+def test_degrees_and_gaps(p, rows, cols):
+    """Degrees are binomial, and gaps geometric, across the blocks of columns too."""
+    if cols < 10_000:
+        i, j = np.nonzero(npt.ops.jit_dense(jnp.ones(()), 11, (rows, cols), p=p))
+    else:
+        batch = [
+            np.nonzero(npt.ops.jit_dense(jnp.ones((), jnp.float32), 11, (50, cols), p=p, row_offset=k))
+            for k in range(0, rows, 50)
+        ]
+        i = np.concatenate([k * 50 + a for k, (a, _) in enumerate(batch)])
+        j = np.concatenate([b for _, b in batch])
+    mean = rows * cols * p
+    assert abs(len(i) - mean) < 4 * np.sqrt(mean * (1 - p))
+    for degrees, n in ((np.bincount(i, minlength=rows), cols), (np.bincount(j, minlength=cols), rows)):
+        # each mapped to a uniform number within its step of the distribution: continuous
+        law = scipy.stats.binom(n, p)
+        u = law.cdf(degrees - 1) + np.random.default_rng(0).random(len(degrees)) * law.pmf(degrees)
+        assert scipy.stats.kstest(u, "uniform").pvalue > 1e-3
+    flat = i.astype(np.int64) * cols + j
+    gap = np.diff(flat)
+    law = scipy.stats.geom(p)
+    u = law.cdf(gap - 1) + np.random.default_rng(1).random(len(gap)) * law.pmf(gap)
+    assert scipy.stats.kstest(u, "uniform").pvalue > 1e-3
+
+
+def test_the_number_of_edges_is_right_for_small_p_and_many_columns(impl):
+    """A million columns, in-degree and out-degree as expected: the law has no floor."""
+    for p in (1e-6, 1e-5, 8e-5):
+        x = jnp.ones(2000, bool)
+        if impl == "reference" and p > 1e-5:
+            continue
+        total = float(
+            npt.ops.jit_matvec(
+                jnp.ones((), jnp.float32), x, 3, p=p, acc=jnp.zeros(1_000_000, jnp.float32), impl=impl
+            ).sum()
+        )
+        assert abs(total - 2e9 * p) < 4 * np.sqrt(2e9 * p)
+
+
+@pytest.mark.parametrize(
+    ("p", "law", "include_self"),
+    [(p, "constant", True) for p in PROBABILITIES]
+    + [(0.02, "constant", False), (1, "normal", False), (1e-5, "uniform", True), (0.02, "normal", True)]
+    + [(0.9, "uniform", True)],
+)
+def test_every_form_is_the_same_matrix(p, law, include_self, impl):
+    if impl == "reference" and (p, law, include_self) not in [
+        (0, "constant", True),
+        (0.02, "normal", True),
+        (1, "constant", True),
+    ]:
+        return
+    """With numbers whose sums are exact: the same bits from matvec, transposed, matmat, outer and dense, in both
+    implementations, over several blocks of columns."""
+    rng, (n, m) = np.random.default_rng(0), (40, 700)
+    weight = jnp.asarray(LAWS[law])
+    options = dict(p=p, law=law, include_self=include_self)
+    d = np.asarray(npt.ops.jit_dense(weight, 5, (n, m), **options))
+    exact = dict(rtol=0, atol=0 if law != "normal" else 1e-12)
+    if p in (0, 1):
+        assert np.count_nonzero(d) == p * (n * m - (0 if include_self else n))
+    x, y = rng.integers(-2, 3, n).astype(float), rng.integers(-2, 3, m).astype(float)
+    xs, ys = rng.integers(-1, 2, (n, 3)).astype(float), rng.integers(-1, 2, (m, 3)).astype(float)
+    ops, options = npt.ops, options | dict(impl=impl)
+    acc, acc_pre = jnp.ones(m), jnp.ones(n)
+    np.testing.assert_allclose(ops.jit_matvec(weight, x, 5, acc=acc, **options), 1 + x @ d, **exact)
+    np.testing.assert_allclose(
+        ops.jit_matvec(weight, jnp.asarray(x > 0), 5, acc=acc, **options), 1 + (x > 0) @ d, **exact
+    )
+    np.testing.assert_allclose(ops.jit_transposed_matvec(weight, y, 5, acc=acc_pre, **options), 1 + d @ y, **exact)
+    np.testing.assert_allclose(ops.jit_matmat(weight, xs, 5, acc=jnp.ones((m, 3)), **options), 1 + d.T @ xs, **exact)
+    np.testing.assert_allclose(
+        ops.jit_transposed_matmat(weight, ys, 5, acc=jnp.ones((n, 3)), **options), 1 + d @ ys, **exact
+    )
+    each = [
+        np.asarray(npt.ops.jit_dense(jnp.asarray(w), 5, (n, m), p=p, law=law, include_self=include_self))
+        for w in ([1.0] if law == "constant" else [[1.0, 0.0], [0.0, 1.0]])
+    ]
+    want = np.array([x @ b @ y for b in each]).reshape(weight.shape)
+    np.testing.assert_allclose(
+        ops.jit_outer(x, y, 5, acc=jnp.ones(weight.shape), **options), 1 + want, rtol=1e-12, atol=1e-9
+    )
+    want = np.array([np.sum(xs * (b @ ys)) for b in each]).reshape(weight.shape)
+    np.testing.assert_allclose(
+        ops.jit_outer_matmat(xs, ys, 5, acc=jnp.ones(weight.shape), **options), 1 + want, rtol=1e-12, atol=1e-9
+    )
+
+
+def test_the_law_of_the_weights():
+    for law, weight, of in (
+        ("uniform", [1.0, 3.0], scipy.stats.uniform(1, 2)),
+        ("normal", [5.0, 0.5], scipy.stats.norm(5, 0.5)),
+    ):
+        d = np.asarray(npt.ops.jit_dense(jnp.asarray(weight), 9, (200, 500), p=0.3, law=law))
+        ones = np.asarray(npt.ops.jit_dense(jnp.ones(()), 9, (200, 500), p=0.3))
+        np.testing.assert_array_equal(d != 0, ones != 0)  # whether there is an edge doesn't depend on the weights
+        assert scipy.stats.kstest(d[d != 0], of.cdf).pvalue > 1e-3
+
+
+def test_float32_has_the_same_edges(impl):
+    for law, weight in LAWS.items():
+        x = jnp.asarray(np.random.default_rng(0).random(50) < 0.5)
+        got = [
+            npt.ops.jit_matvec(jnp.asarray(weight, dtype), x, 5, p=0.1, law=law, acc=jnp.zeros(600, dtype), impl=impl)
+            for dtype in (np.float32, np.float64)
+        ]
+        np.testing.assert_allclose(*got, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_piece_is_a_piece_of_the_whole(law, impl):
+    if impl == "reference" and law != "uniform":
+        return
+    """Split anywhere, at the ends of blocks and within them, by rows and by columns."""
+    weight, options = jnp.asarray(LAWS[law]), dict(p=0.1, law=law, include_self=False)
+    whole = np.asarray(npt.ops.jit_dense(weight, 5, (60, 1000), **options))
+    pieces = [(10, 300, 40, 500), (17, 256, 20, 512), (3, 255, 1, 2), (59, 999, 1, 1), (0, 0, 60, 1000)]
+    for row, col, n, m in pieces[:1] if impl == "reference" else pieces:
+        x, y = np.arange(1.0, n + 1), np.arange(1.0, m + 1)
+        where = options | dict(row_offset=jnp.asarray(row), col_offset=col, impl=impl)
+        d = whole[row : row + n, col : col + m]
+        got = npt.ops.jit_matvec(weight, x, 5, acc=jnp.zeros(m), **where)
+        np.testing.assert_allclose(got, x @ d, rtol=1e-13, atol=1e-12)
+        got = npt.ops.jit_transposed_matvec(weight, y, 5, acc=jnp.zeros(n), **where)
+        np.testing.assert_allclose(got, d @ y, rtol=1e-13, atol=1e-12)
+
+
+class Case:
+    """The operators as functions of (weight, events), and the same through the dense matrix."""
+
+    def __init__(self, law, impl):
+        self.rng, self.impl, self.law = np.random.default_rng(0), impl, law
+        self.shape = np.shape(LAWS[law])
+        self.of = dict(p=0.3, law=law)
+        vectors = [[1.0]] if law == "constant" else [[1.0, 0.0], [0.0, 1.0]]
+        self.basis = [npt.ops.jit_dense(jnp.asarray(v).reshape(self.shape), 5, (11, 9), **self.of) for v in vectors]
+
+    def array(self, *shape):
+        return jnp.asarray(self.rng.normal(size=shape) * (self.rng.random(shape) < 0.7))
+
+    def operands(self, operation, *batch):
+        pre, post, weight = self.array(*batch, 11), self.array(*batch, 9), self.array(*batch, *self.shape)
+        return {"matvec": (weight, pre), "transposed": (weight, post), "outer": (pre, post)}[operation]
+
+    def dense(self, w):
+        return sum(v * b for v, b in zip(w.reshape(-1), self.basis, strict=True))
+
+    def pair(self, operation):
+        of = self.of | dict(impl=self.impl)
+
+        def outer_dense(p, q):
+            return jnp.stack([p @ b @ q for b in self.basis]).reshape(self.shape) + 1
+
+        return {
+            "matvec": (
+                lambda w, x: npt.ops.jit_matvec(w, x, 5, acc=jnp.ones(9), **of),
+                lambda w, x: x.astype(w.dtype) @ self.dense(w) + 1,
+            ),
+            "transposed": (
+                lambda w, y: npt.ops.jit_transposed_matvec(w, y, 5, acc=jnp.ones(11), **of),
+                lambda w, y: self.dense(w) @ y + 1,
+            ),
+            "outer": (lambda p, q: npt.ops.jit_outer(p, q, 5, acc=jnp.ones(self.shape), **of), outer_dense),
+        }[operation]
+
+
+def close(got, want):
+    jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-10, atol=1e-11), got, want)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
+def test_derivatives_and_batches(operation, law, impl):
+    # the rules are the same for both implementations: one case shows that they meet this one, with all operations
+    if impl == "reference" and (law, operation) != ("constant", "matvec"):
+        return
+    case = Case(law, impl)
+    ours, dense = case.pair(operation)
+    operands, batched = case.operands(operation), case.operands(operation, 3)
+    tangents = case.operands(operation)
+    close(jax.jvp(ours, operands, tangents), jax.jvp(dense, operands, tangents))
+
+    def loss(f):
+        return lambda *xs: jnp.sum(jnp.sin(f(*xs)))
+
+    close(*(jax.jit(jax.hessian(loss(f), (0, 1)))(*operands) for f in (ours, dense)))
+    if impl == "taichi":
+        close(*(jax.jit(jax.jacrev(jax.jacfwd(loss(f), (0, 1)), (0, 1)))(*operands) for f in (ours, dense)))
+    for axes in ((0, None), (None, 0), (0, 0)):
+        args = [b if axis == 0 else a for a, b, axis in zip(operands, batched, axes, strict=True)]
+        close(*(jax.jit(jax.vmap(f, axes))(*args) for f in (ours, dense)))
+        close(*(jax.jit(jax.vmap(jax.grad(loss(f), (0, 1)), axes))(*args) for f in (ours, dense)))
+
+        def total(f, axes=axes):
+            inner = jax.vmap(jax.vmap(f, axes), (None, 0))
+            return lambda *xs: jnp.sum(jnp.sin(inner(*xs)))
+
+        nested = [args[0], jnp.stack([args[1], 2 * args[1]])]
+        close(*(jax.jit(jax.grad(total(f), (0, 1)))(*nested) for f in (ours, dense)))
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_matrices_have_derivatives_and_batches(law, impl):
+    if impl == "reference" and law != "uniform":
+        return
+    case = Case(law, impl)
+    w, xs = case.array(*case.shape), case.array(2, 11, 3)
+
+    def ours(w, x):
+        return npt.ops.jit_matmat(w, x, 5, acc=jnp.ones((9, 3)), impl=impl, **case.of)
+
+    def dense(w, x):
+        return case.dense(w).T @ x + 1
+
+    close(*(jax.vmap(f, (None, 0))(w, xs) for f in (ours, dense)))
+    grads = [jax.grad(lambda w, x, f=f: jnp.sum(jnp.sin(f(w, x))), (0, 1))(w, xs[0]) for f in (ours, dense)]
+    close(*grads)
+
+
+def test_zero_events_meet_no_weight(impl):
+    of = dict(p=0.5, impl=impl)
+    inf = jnp.asarray(np.inf)
+    for zero in (0.0, -0.0):
+        np.testing.assert_array_equal(npt.ops.jit_matvec(inf, jnp.full(9, zero), 1, acc=jnp.ones(7), **of), np.ones(7))
+        got = npt.ops.jit_transposed_matvec(inf, jnp.full(7, zero), 1, acc=jnp.ones(9), **of)
+        np.testing.assert_array_equal(got, np.ones(9))
+        got = npt.ops.jit_outer(jnp.full(9, zero), jnp.full(7, jnp.inf), 1, acc=jnp.ones(()), **of)
+        assert got == 1
+    assert np.isnan(npt.ops.jit_matvec(jnp.ones(()), jnp.full(9, jnp.nan), 1, acc=jnp.ones(7), **of)).any()
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 5), (5, 0), (0, 0), (1, 1)])
+def test_sizes_zero_and_one(n, m, impl):
+    of = dict(p=1, impl=impl)
+    np.testing.assert_array_equal(
+        npt.ops.jit_matvec(jnp.ones(()), jnp.ones(n), 1, acc=jnp.zeros(m), **of), np.full(m, n)
+    )
+    got = npt.ops.jit_transposed_matvec(jnp.ones(()), jnp.ones(m), 1, acc=jnp.zeros(n), **of)
+    np.testing.assert_array_equal(got, np.full(n, m))
+    assert npt.ops.jit_outer(jnp.ones(n), jnp.ones(m), 1, acc=jnp.zeros(()), **of) == n * m
+    assert npt.ops.jit_dense(jnp.ones(()), 1, (n, m), p=1).shape == (n, m)
+
+
+def test_seeds_trace_and_batch():
+    x = jnp.ones(30, bool)
+
+    def f(seed):
+        return npt.ops.jit_matvec(jnp.ones(()), x, seed, p=0.2, acc=jnp.zeros(40))
+
+    each = jax.vmap(f)(jnp.arange(4))
+    for s in range(4):
+        np.testing.assert_array_equal(each[s], f(s))
+        np.testing.assert_array_equal(each[s], jax.jit(f)(s))
+    assert len({row.tobytes() for row in np.asarray(each)}) == 4
+
+
+def test_large_work_in_parts_gives_the_same_bits(impl):
+    """Beyond the budget of one call, so that the rest is done in parts, over many blocks of columns."""
+    rng = np.random.default_rng(0)
+    n, m = 600, 9000
+    x, y = rng.integers(0, 3, n).astype(float), rng.integers(0, 2, m).astype(float)
+    d = np.asarray(npt.ops.jit_dense(jnp.ones(()), 2, (n, m), p=0.05))
+    of = dict(p=0.05, impl=impl)
+    np.testing.assert_array_equal(npt.ops.jit_matvec(jnp.ones(()), x, 2, acc=jnp.zeros(m), **of), x @ d)
+    np.testing.assert_array_equal(npt.ops.jit_transposed_matvec(jnp.ones(()), y, 2, acc=jnp.zeros(n), **of), d @ y)
+    xs = np.stack([x, 0 * x, 2 * x], 1)
+    np.testing.assert_array_equal(npt.ops.jit_matmat(jnp.ones(()), xs, 2, acc=jnp.zeros((m, 3)), **of), d.T @ xs)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (dict(p=1.5), ValueError, "p is 1.5; expected a probability"),
+        (dict(law="gamma"), ValueError, "law is 'gamma'"),
+        (dict(law="normal"), ValueError, r"weight has shape \(\); expected \(2,\) for law='normal'"),
+        (dict(weight=jnp.ones((), jnp.float32)), TypeError, "weight is float32 and acc float64"),
+        (dict(acc=jnp.ones(9, jnp.int32)), TypeError, "acc is int32; it must be floating"),
+        (dict(seed=0.5), TypeError, "seed is float64; expected integers"),
+        (dict(seed=2**32), ValueError, "seed is 4294967296"),
+        (dict(seed=jnp.arange(2)), ValueError, r"seed has shape \(2,\)"),
+        (dict(x=jnp.ones((2, 12))), ValueError, "jax.vmap adds batch dimensions"),
+        (dict(impl="numba"), ValueError, "impl is 'numba'"),
+    ],
+)
+def test_operands_that_do_not_fit_are_named(change, error, match):
+    operands = dict(weight=jnp.ones(()), x=jnp.ones(12), seed=1, p=0.1, acc=jnp.ones(9)) | change
+    with pytest.raises(error, match=match):
+        npt.ops.jit_matvec(**operands)
+
+
+SHARDED = """
+import functools, sys
+import jax, jax.numpy as jnp, numpy as np
+import neuropytree as npt
+from jax.sharding import Mesh, PartitionSpec as P
+
+mesh = Mesh(np.array(jax.devices()).reshape(8), ("d",))
+n, m = 64, 2400
+x = jnp.asarray(np.random.default_rng(0).integers(0, 2, n).astype(bool))
+weight = jnp.array([1.0, 3.0])
+for impl in ("auto", "reference"):
+    options = dict(p=0.05, law="uniform", include_self=False, impl=impl)
+    whole = npt.ops.jit_matvec(weight, x, 7, acc=jnp.zeros(m), **options)
+
+    def by_columns(w, x):
+        offset = jax.lax.axis_index("d") * (m // 8)
+        return npt.ops.jit_matvec(w, x, 7, acc=jnp.zeros(m // 8), col_offset=offset, **options)
+
+    def by_rows(w, x):
+        offset = jax.lax.axis_index("d") * (n // 8)
+        return jax.lax.psum(npt.ops.jit_matvec(w, x, 7, acc=jnp.zeros(m), row_offset=offset, **options), "d")
+
+    def back(w, y):
+        offset = jax.lax.axis_index("d") * (n // 8)
+        return npt.ops.jit_transposed_matvec(w, y, 7, acc=jnp.zeros(n // 8), row_offset=offset, **options)
+
+    shard = functools.partial(jax.shard_map, mesh=mesh)
+    columns = jax.jit(shard(by_columns, in_specs=(P(), P()), out_specs=P("d")))(weight, x)
+    rows = jax.jit(shard(by_rows, in_specs=(P(), P("d")), out_specs=P()))(weight, x)
+    y = jnp.arange(float(m))
+    transposed = jax.jit(shard(back, in_specs=(P(), P()), out_specs=P("d")))(weight, y)
+    np.testing.assert_array_equal(columns, whole)
+    np.testing.assert_allclose(rows, whole, rtol=1e-6)
+    np.testing.assert_allclose(
+        transposed, npt.ops.jit_transposed_matvec(weight, y, 7, acc=jnp.zeros(n), **options), rtol=1e-5
+    )
+    grad = jax.grad(lambda w: jnp.sum(shard(by_columns, in_specs=(P(), P()), out_specs=P("d"))(w, x) ** 2))(weight)
+    want = jax.grad(lambda w: jnp.sum(npt.ops.jit_matvec(w, x, 7, acc=jnp.zeros(m), **options) ** 2))(weight)
+    np.testing.assert_allclose(grad, want, rtol=1e-5)
+print("same")
+"""
+
+
+def test_sharded_over_eight_devices():
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, env=environment)
+    assert run.stdout.strip() == "same", run.stderr[-3000:]
