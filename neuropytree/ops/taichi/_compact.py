@@ -6,8 +6,8 @@ import itertools
 
 import taichi as ti
 
-from ._common import GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, silent
-from ._csr import _matvec, scatter
+from ._common import GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, left, next_group, share, silent
+from ._csr import _matvec
 
 
 def _compact(event, size: int):
@@ -36,10 +36,10 @@ def _compact(event, size: int):
 
 
 def _matvec_compact(real, event, homo: bool, size: int):
-    """Items are places in the list, or, where it has overflowed, blocks of rows; parts, ranges of columns."""
+    """Items are places in the list, or, where it has overflowed, groups of rows; parts, ranges of them, with outputs of
+    their own."""
     reals, events = array(real), array(event)
     search = _matvec(real, homo, size)
-    row = scatter(homo, size == 1, view=False)
 
     @ti.kernel
     def kernel(
@@ -56,20 +56,26 @@ def _matvec_compact(real, event, homo: bool, size: int):
         ti.loop_config(serialize=True)
         for _ in range(1):
             if count[0] > where.shape[0]:
-                stop, _done = search(
+                stop, _done, own = search(
                     out, weight, words, x, indices, indptr, span[0], span[1], span[2], span[3], 0, 0, 0
                 )
                 span[4] = stop
+                span[5] = own
             else:
-                part, parts = span[2], span[3]
-                low, high = share(out.shape[0], part, parts), share(out.shape[0], part + 1, parts)
-                k = span[0]
+                part, parts, n = span[2], span[3], count[0] - span[0]
+                start = span[0] + share(n, part, parts)
+                end = span[0] + share(n, part + 1, parts)
+                k = start
                 done = 0
-                while k < count[0] and (done < span[1] or parts > 1):
+                while k < end and (done < span[1] or parts > 1):
                     i = where[k]
-                    done += row(out, weight, indices, indptr, indptr, i, x[i], 0, 0, low, high, parts == 1)
+                    for e in range(indptr[i], indptr[i + 1]):
+                        w = weight[0 if ti.static(homo) else e]
+                        out[indices[e]] += w if ti.static(size == 1) else w * x[i]
+                    done += indptr[i + 1] - indptr[i]
                     k += 1
-                span[4] = ti.select(k < count[0], k, -1)
+                span[4] = ti.select(k < end, k, -1)
+                span[5] = left(done, start, k, end)
 
     return kernel
 
