@@ -72,8 +72,7 @@ def dense_form(side, boolean):
     return dense
 
 
-@pytest.mark.parametrize("boolean", [False, True])
-@pytest.mark.parametrize("side", ["pre", "post"])
+@pytest.mark.parametrize(("side", "boolean"), [("pre", False), ("post", True)])
 def test_every_transformation(side, boolean):
     """Derivatives and batches are those of the reference, so one implementation tells of both. The bounds are no
     operands in the batches: five operands have too many subsets."""
