@@ -7,9 +7,10 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops import csr_matvec, csr_outer, csr_to_csc, csr_transposed_matvec
-from ..ops._common import Impl
+from ..ops._common import LARGEST, Impl
 from ..ops._csr import CSCView
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+from ._split import split_columns, split_rows
 
 
 class CSR(AbstractConnectivity):
@@ -72,6 +73,42 @@ class CSR(AbstractConnectivity):
         csc = csr_to_csc(concrete(self.indices, "indices"), concrete(self.indptr, "indptr"), self.out_size)
         return eqx.tree_at(lambda c: c.csc, self, csc, is_leaf=lambda x: x is None)
 
+    def split_rows(self, n: int) -> "CSR":
+        """The connectivity in `n` parts, each with the edges of `in_size / n` consecutive pre neurons: every leaf has a
+        leading axis of `n`, for `jax.shard_map` or `jax.vmap` to take. The outputs of the parts add up.
+
+        Parts have room for as many edges as the largest. Differentiable in the weight.
+
+        **Raises:** `ValueError` if `in_size` is not a multiple of `n`.
+
+        !!! example
+
+            ```python
+            import jax, jax.numpy as jnp, neuropytree as npt
+            W = npt.connect.CSR([0, 2, 1], [0, 2, 3], weight=0.5, in_size=2, out_size=3)
+            x = jnp.array([True, False])
+            jax.vmap(lambda part, x: part(x))(W.split_rows(2), x.reshape(2, 1)).sum(axis=0)  # W(x)
+            ```
+        """
+        return split_rows(self, n)
+
+    def split_columns(self, n: int) -> "CSR":
+        """The connectivity in `n` parts, each with the edges to `out_size / n` consecutive post neurons: every leaf has
+        a leading axis of `n`. Every part takes all events, and the outputs of the parts follow each other.
+
+        **Raises:** `ValueError` if `out_size` is not a multiple of `n`.
+
+        !!! example
+
+            ```python
+            import jax, jax.numpy as jnp, neuropytree as npt
+            W = npt.connect.CSR([0, 3, 1], [0, 2, 3], weight=0.5, in_size=2, out_size=4)
+            x = jnp.array([True, False])
+            jax.vmap(lambda part: part(x))(W.split_columns(2)).reshape(4)  # W(x)
+            ```
+        """
+        return split_columns(self, n)
+
     @property
     def nnz(self) -> int:
         return int(self.indptr[-1])
@@ -116,8 +153,8 @@ def _index_array(name: str, x: np.ndarray) -> np.ndarray:
 def _validate(indices: np.ndarray, indptr: np.ndarray, in_size: int, out_size: int) -> None:
     if indptr.shape != (in_size + 1,):
         raise ValueError(f"indptr has length {len(indptr)}; expected in_size + 1 = {in_size + 1}")
-    if indices.size >= 2**31:
-        raise ValueError(f"{indices.size} edges are more than 2^31 - 1; split the connectivity by rows")
+    if indices.size > LARGEST:
+        raise ValueError(f"{indices.size} edges are more than 2^31 - 64; split the connectivity by rows")
     if indptr[0] != 0:
         raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
     falls = np.flatnonzero(indptr[1:] < indptr[:-1])

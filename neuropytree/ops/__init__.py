@@ -7,6 +7,9 @@ from ._bsr import bsr_outer_matmat as bsr_outer_matmat
 from ._bsr import bsr_transposed_matmat as bsr_transposed_matmat
 from ._bsr import bsr_transposed_matvec as bsr_transposed_matvec
 from ._common import implementation as implementation
+from ._compact import CompactEvents as CompactEvents
+from ._compact import compact as compact
+from ._compact import csr_matvec_compact as csr_matvec_compact
 from ._compiler import KernelCache as KernelCache
 from ._compiler import clear_kernel_cache as clear_kernel_cache
 from ._compiler import kernel_cache_info as kernel_cache_info
@@ -35,6 +38,7 @@ from ._dense import dense_outer as dense_outer
 from ._dense import dense_outer_matmat as dense_outer_matmat
 from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
+from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
@@ -43,6 +47,8 @@ from ._jit import jit_outer as jit_outer
 from ._jit import jit_outer_matmat as jit_outer_matmat
 from ._jit import jit_transposed_matmat as jit_transposed_matmat
 from ._jit import jit_transposed_matvec as jit_transposed_matvec
+from ._plasticity import csr_add_on_post as csr_add_on_post
+from ._plasticity import csr_add_on_pre as csr_add_on_pre
 from ._random import counter_bernoulli as counter_bernoulli
 from ._random import counter_bits as counter_bits
 from ._random import counter_exponential as counter_exponential

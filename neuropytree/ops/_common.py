@@ -12,6 +12,7 @@ from ._ffi import Shape, kernels
 
 Impl = Literal["auto", "taichi", "reference"]
 Events = Float[Array, "..."] | Bool[Array, "..."]
+LARGEST = 2**31 - 64  # positions are int32, and rounded up to whole blocks
 KERNEL_DTYPES = {"float32": "f32", "float64": "f64"}
 
 
@@ -37,6 +38,11 @@ def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
 def times(w: Array, x: Array) -> Array:
     """`w * x`, and 0 where `x` is, whatever `w`."""
     return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))
+
+
+def happened(x: Array) -> Array:
+    """Which elements are events."""
+    return x if x.dtype == bool else x != 0
 
 
 def kind(x: Any) -> str:
@@ -104,3 +110,7 @@ def check_indices(indices: Array, indptr: Array) -> None:
     for name, x in (("indices", indices), ("indptr", indptr)):
         if x.dtype != jnp.int32 or x.ndim != 1:
             raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
+        if x.shape[0] > LARGEST:
+            raise ValueError(
+                f"{name} has {x.shape[0]} entries, more than 2^31 - 64: positions are int32; split the connectivity"
+            )

@@ -18,6 +18,7 @@ from ._common import (
     Impl,
     as_events,
     as_weight,
+    check_floating,
     check_impl,
     check_indices,
     check_matrix,
@@ -379,6 +380,7 @@ def csr_outer_matmat(
 
 def _bind_outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Any, impl: Any) -> Array:
     check_impl(impl)
+    check_floating("acc", acc)
     pre, post = as_events("pre", pre, acc.dtype), as_events("post", post, acc.dtype)
     check_shape("acc", acc, indices.shape)
     check_indices(indices, indptr)
@@ -388,15 +390,21 @@ def _bind_outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Any, impl: 
     return outer_p.bind(acc, pre.reshape(-1), post.reshape(-1), indices, indptr, batch=(), columns=columns, impl=impl)
 
 
-def _bind(
-    operator: Any, weight: Any, name: str, x: Any, indices: Any, indptr: Any, acc: Any, impl: Any, hints: Any = None
-) -> Array:
-    check_impl(impl)
+def edge_weight(weight: Any, acc: Array, indices: Array) -> Array:
+    """The weight as a vector: of one element if all edges share it, or of one for each entry of `indices`."""
     weight = as_weight(weight, acc)
     if weight.shape not in ((), indices.shape):
         raise ValueError(
             f"weight has shape {weight.shape}; expected () for one shared weight, or {indices.shape}, one for each edge"
         )
+    return weight.reshape(-1)
+
+
+def _bind(
+    operator: Any, weight: Any, name: str, x: Any, indices: Any, indptr: Any, acc: Any, impl: Any, hints: Any = None
+) -> Array:
+    check_impl(impl)
+    weight = edge_weight(weight, acc, indices)
     x = as_events(name, x, acc.dtype)
     check_indices(indices, indptr)
     for given in hints or ():
@@ -405,5 +413,5 @@ def _bind(
     columns = 1 if acc.ndim == 1 else acc.shape[1]
     if acc.size == 0 or x.size == 0:
         return acc
-    operands = (acc.reshape(-1), weight.reshape(-1), x.reshape(-1), indices, indptr, *(hints or ()))
+    operands = (acc.reshape(-1), weight, x.reshape(-1), indices, indptr, *(hints or ()))
     return operator.bind(*operands, batch=(), columns=columns, impl=impl).reshape(acc.shape)

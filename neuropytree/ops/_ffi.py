@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax.core import ShapedArray
@@ -55,6 +56,30 @@ def _varying(x: Any) -> frozenset[Any]:
     """The mesh axes of `jax.shard_map` over which a value varies."""
     of = jax.typeof(x)
     return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
+
+
+def export_checks() -> list[Any]:
+    """What `jax.export` must be told of a function with operators in it: that their kernels may be called.
+
+    An exported function names the kernels of the machine it was made on (`platforms=["cpu"]`, Linux on x86-64). Where
+    it is called, this function or `implementation()` makes the kernels known first. With `impl="reference"` neither is
+    needed, and the export runs on any platform.
+
+    !!! example
+
+        ```python
+        import jax, jax.numpy as jnp, neuropytree as npt
+
+        W = npt.connect.CSR([0, 2, 1], [0, 2, 3], weight=0.5, in_size=2, out_size=3)
+        x = jnp.array([True, False])
+        exported = jax.export.export(jax.jit(lambda x: W(x)), disabled_checks=npt.ops.export_checks())(x)
+        data = exported.serialize()
+
+        npt.ops.export_checks()  # in the process that loads it, if nothing else has made the kernels known
+        jax.export.deserialize(data).call(x)
+        ```
+    """
+    return [jax.export.DisabledSafetyCheck.custom_call(name) for name in sorted(kernels())]
 
 
 def make_operator(
@@ -234,7 +259,7 @@ def make_function(
       `None`. It gets every operand as a vector.
     - `in_place`: how many results are the first operands, updated.
     """
-    function = Primitive(name)
+    function = _Operator(name)
     function.multiple_results = True
 
     def bind(*operands: Any, **params: Any) -> list[Array]:
@@ -249,8 +274,8 @@ def make_function(
         return list(reference(*operands, **static))
 
     def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
-        out = jax.eval_shape(functools.partial(plain, **params), *avals)
-        return [ShapedArray(x.shape, x.dtype) for x in out]
+        out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
+        return [x.update(weak_type=False) for x in out]
 
     def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
         if impl == "taichi":

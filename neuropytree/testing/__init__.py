@@ -5,3 +5,5 @@ from ._bank import neuron_bank as neuron_bank
 from ._bank import stepper_bank as stepper_bank
 from ._bank import surrogate_bank as surrogate_bank
 from ._bank import synapse_bank as synapse_bank
+from ._check_op import OperatorError as OperatorError
+from ._check_op import check_op as check_op

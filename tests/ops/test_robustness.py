@@ -1,0 +1,274 @@
+"""What must hold however the operators are called: memory, threads, sizes, index arrays, dtypes."""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import neuropytree as npt
+
+from ..helpers import random_csr
+
+MEMORY = """
+import jax, jax.numpy as jnp, numpy as np
+import neuropytree as npt
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+rng = np.random.default_rng(0)
+indices = jnp.asarray(rng.integers(0, 64, 512, dtype=np.int32))
+indptr = jnp.arange(0, 513, 8, dtype=jnp.int32)
+w, x, acc = jnp.ones(512), jnp.arange(64) % 16 == 0, jnp.zeros(64)
+
+@jax.jit
+def loop(acc, n):
+    return jax.lax.fori_loop(0, n, lambda _, a: 0.5 * npt.ops.csr_matvec(w, x, indices, indptr, acc=a), acc)
+
+call = jax.jit(lambda acc: 0.5 * npt.ops.csr_matvec(w, x, indices, indptr, acc=acc))
+
+def run(inside, outside):
+    global acc
+    acc = loop(acc, inside)
+    for _ in range(outside):
+        acc = call(acc)
+    acc.block_until_ready()
+
+run(1000, 2000)
+before = resident()
+run(1_000_000, 10_000)
+print(resident() - before)
+"""
+
+
+def run_program(program: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def need_kernels():
+    if npt.ops.implementation() == "reference":
+        pytest.skip("no kernels here")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow():
+    """A leak of eight bytes a call would show: 8 MB after a million calls, and 80 kB after ten thousand from Python."""
+    need_kernels()
+    assert int(run_program(MEMORY)) < 4 * 2**20
+
+
+# Large enough for every operator to be shared among threads: thousands of edges above the budget of one. Every result
+# is hashed; the same hash is the same bits.
+LARGE = """
+import concurrent.futures, hashlib, os, sys
+for core in CORES:
+    os.sched_setaffinity(0, {core})
+import jax, jax.numpy as jnp, numpy as np
+import neuropytree as npt
+
+rng = np.random.default_rng(0)
+n, k = 3000, 40
+indices = np.sort(rng.integers(0, n, (n, k), dtype=np.int32)).reshape(-1)
+W = npt.connect.CSR(indices, np.arange(0, n * k + 1, k), weight=rng.normal(size=n * k), in_size=n, out_size=n)
+W = W.with_csc()
+x = jnp.asarray(rng.normal(size=n) * (rng.random(n) < 0.5))
+y = jnp.asarray(rng.normal(size=n))
+xs = jnp.stack([x, y, x > 0, x * 0])
+
+def transposed(x):
+    return npt.ops.csr_transposed_matvec(W.weight, x, W.indices, W.indptr, acc=jnp.zeros(n))
+
+def listed(x):
+    events = npt.ops.compact(x, n)
+    return npt.ops.csr_matvec_compact(W.weight, events, W.indices, W.indptr, acc=jnp.zeros(n))
+
+programs = {
+    "matvec": lambda: W(x),
+    "transposed": lambda: transposed(y),
+    "by columns": lambda: W.transpose(x),
+    "outer": lambda: W.outer(x, y),
+    "batch": lambda: jax.vmap(W)(xs),
+    "batch of outer": lambda: jax.vmap(W.outer, (0, None))(xs[:2], y),
+    "matrix": lambda: npt.ops.csr_matmat(W.weight, xs.T, W.indices, W.indptr, acc=jnp.zeros((n, 4))),
+    "on pre": lambda: npt.ops.csr_add_on_pre(W.weight, x, y, W.indices, W.indptr, w_min=-1.0, w_max=1.0),
+    "on post": lambda: npt.ops.csr_add_on_post(W.weight, y, x, *W.csc, w_min=-1.0, w_max=1.0),
+    "listed": lambda: listed(x),
+}
+compiled = {name: jax.jit(f) for name, f in programs.items()}
+alone = {name: np.asarray(f()) for name, f in compiled.items()}
+
+def hammer(turn):
+    names = list(programs)
+    for k in range(40):
+        name = names[(k + turn) % len(names)]
+        if not np.array_equal(np.asarray(compiled[name]()), alone[name]):
+            return f"{name} differs when called from several threads"
+
+with concurrent.futures.ThreadPoolExecutor(6) as pool:
+    failures = [failure for failure in pool.map(hammer, range(6)) if failure]
+assert not failures, failures
+print({name: hashlib.sha256(value.tobytes()).hexdigest()[:16] for name, value in alone.items()})
+"""
+
+
+def test_large_calls_from_many_threads_are_bitwise_the_same_for_any_number_of_threads():
+    """Six Python threads, each program shared on the pool: no deadlock, and the bits of one core alone."""
+    need_kernels()
+    pooled = run_program(LARGE.replace("CORES", "()"))
+    assert run_program(LARGE.replace("CORES", "(min(os.sched_getaffinity(0)),)")) == pooled
+    one = run_program(LARGE.replace("CORES", "()"), XLA_FLAGS="--xla_cpu_multi_thread_eigen=false")
+    assert one == pooled
+
+
+def test_eight_devices_at_once():
+    """One program on each of eight host devices, from eight threads: the numbers of one alone."""
+    program = """
+import concurrent.futures
+import jax, jax.numpy as jnp, numpy as np
+import neuropytree as npt
+rng = np.random.default_rng(0)
+n, k = 1000, 40
+indices = np.sort(rng.integers(0, n, (n, k), dtype=np.int32)).reshape(-1)
+W = npt.connect.CSR(indices, np.arange(0, n * k + 1, k), weight=rng.normal(size=n * k), in_size=n, out_size=n)
+xs = [jnp.asarray(rng.normal(size=n)) for _ in range(8)]
+step = jax.jit(lambda W, x: jax.lax.fori_loop(0, 20, lambda _, x: jnp.tanh(W(x)), x))
+alone = [np.asarray(step(W, x)) for x in xs]
+placed = [jax.device_put((W, x), d) for x, d in zip(xs, jax.devices(), strict=True)]
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    for _ in range(3):
+        for got, want in zip(pool.map(lambda args: np.asarray(step(*args)), placed), alone, strict=True):
+            np.testing.assert_array_equal(got, want)
+"""
+    run_program(program, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+
+
+def test_two_programs_from_two_threads(impl):
+    rng = np.random.default_rng(0)
+    indices, indptr = (jnp.asarray(a) for a in random_csr(rng, 60, 50, 600))
+    w, x, y = (jnp.asarray(rng.normal(size=n)) for n in (600, 60, 50))
+    forward = jax.jit(lambda: npt.ops.csr_matvec(w, x, indices, indptr, acc=jnp.zeros(50), impl=impl))
+    back = jax.jit(lambda: npt.ops.csr_transposed_matvec(w, y, indices, indptr, acc=jnp.zeros(60), impl=impl))
+    alone = [np.asarray(f()) for f in (forward, back)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for which, got in [(k % 2, pool.submit(f)) for k, f in enumerate([forward, back] * 100)]:
+            np.testing.assert_array_equal(got.result(), alone[which])
+
+
+LARGEST = 2**31 - 64
+
+
+@pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
+def test_more_edges_than_positions_are_refused_before_any_memory_is_taken(operation):
+    def call(indices, indptr, x, acc):
+        if operation == "outer":
+            return npt.ops.csr_outer(x, x, indices, indptr, acc=acc)
+        function = npt.ops.csr_matvec if operation == "matvec" else npt.ops.csr_transposed_matvec
+        return function(0.5, x, indices, indptr, acc=acc)
+
+    def shapes(nnz):
+        n = nnz if operation == "outer" else 4
+        vector, index = jax.ShapeDtypeStruct((4,), jnp.float64), jnp.int32
+        acc = jax.ShapeDtypeStruct((n,), jnp.float64)
+        return jax.ShapeDtypeStruct((nnz,), index), jax.ShapeDtypeStruct((5,), index), vector, acc
+
+    assert jax.eval_shape(call, *shapes(LARGEST)).dtype == jnp.float64
+    with pytest.raises(ValueError, match=r"indices has 2147483585 entries, more than 2\^31 - 64"):
+        jax.eval_shape(call, *shapes(LARGEST + 1))
+
+
+def test_a_connectivity_of_more_edges_than_positions_is_refused():
+    many = np.broadcast_to(np.int32(0), (LARGEST + 1,))
+    with pytest.raises(ValueError, match=r"2147483585 edges are more than 2\^31 - 64; split the connectivity by rows"):
+        npt.connect.CSR(many, [0, 0], in_size=1, out_size=1)
+
+
+BIG = 2**32  # what is 0 as int32
+
+
+@pytest.mark.parametrize(
+    ("indices", "indptr", "error", "match"),
+    [
+        ([0, 3], [0, 1, 2], ValueError, r"indices\[1\] is 3; expected 0 to out_size - 1 = 2"),
+        ([0, -1], [0, 1, 2], ValueError, r"indices\[1\] is -1"),
+        (np.array([0, BIG]), [0, 1, 2], ValueError, r"indices\[1\] is 4294967296"),
+        (np.array([0, 2**64 - 1], np.uint64), [0, 1, 2], ValueError, r"indices\[1\] is 18446744073709551615"),
+        ([0, 1], np.array([0, BIG + 1, BIG + 2]), ValueError, "indptr ends at 4294967298, but there are 2 indices"),
+        ([0, 1], np.array([0, 2**64 - 1, 2], np.uint64), ValueError, "indptr falls from 18446744073709551615 to 2 at"),
+        ([0, 1], [0, 2, 1], ValueError, "indptr falls from 2 to 1 at entry 2"),
+        ([0, 1], [1, 1, 2], ValueError, r"indptr\[0\] is 1; expected 0"),
+        ([0, 1], [0, 2], ValueError, r"indptr has length 2; expected in_size \+ 1 = 3"),
+        ([1, 0], [0, 2, 2], ValueError, r"indices\[1\] is 0 after 1 in the same row; sort each row"),
+        ([0.0, 1.0], [0, 1, 2], TypeError, "indices is float64; expected integers"),
+        ([True, False], [0, 1, 2], TypeError, "indices is bool; expected integers"),
+        ([0, 1], [0.0, 1.0, 2.0], TypeError, "indptr is float64; expected integers"),
+        ([[0, 1]], [0, 1, 2], ValueError, "indices has 2 dimensions; expected one"),
+        ([0, 1], 2, ValueError, "indptr has 0 dimensions; expected one"),
+        (np.array([0 + 1j, 1]), [0, 1, 2], TypeError, "indices is complex128; expected integers"),
+    ],
+)
+def test_an_index_array_that_is_wrong_is_refused_by_name_and_entry(indices, indptr, error, match):
+    with pytest.raises(error, match=match):
+        npt.connect.CSR(indices, indptr, in_size=2, out_size=3)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint32, np.uint64])
+def test_index_arrays_of_any_integers_are_taken(dtype):
+    w = npt.connect.CSR(np.array([0, 2, 1], dtype), np.array([0, 2, 3], dtype), in_size=2, out_size=3)
+    assert w.indices.dtype == w.indptr.dtype == jnp.int32
+    np.testing.assert_array_equal(w.to_dense(), [[1, 0, 1], [0, 1, 0]])
+
+
+@pytest.mark.parametrize(("n_in", "n_out"), [(0, 0), (0, 1), (1, 0), (1, 1), (5, 1), (1, 5)])
+def test_sizes_zero_and_one(n_in, n_out, impl):
+    none = npt.connect.CSR([], np.zeros(n_in + 1, int), weight=0.5, in_size=n_in, out_size=n_out)
+    for x, y in ((jnp.ones(n_in), jnp.ones(n_out)), (jnp.ones(n_in, bool), jnp.ones(n_out, bool))):
+        np.testing.assert_array_equal(none(x, impl=impl), np.zeros(n_out))
+        np.testing.assert_array_equal(none.transpose(y, impl=impl), np.zeros(n_in))
+        assert none.outer(x, y, impl=impl).shape == (0,)
+        assert jax.vmap(lambda x: none(x, impl=impl))(jnp.stack([x] * 3)).shape == (3, n_out)
+    assert jax.vmap(lambda x: none(x, impl=impl))(jnp.ones((0, n_in))).shape == (0, n_out)
+
+
+def test_an_edge_that_stands_a_hundred_times_counts_a_hundred_times(impl):
+    w = npt.connect.CSR(np.zeros(100, int), [0, 100, 100], weight=np.arange(100.0), in_size=2, out_size=1)
+    np.testing.assert_array_equal(w(jnp.ones(2), impl=impl), [4950.0])
+    np.testing.assert_array_equal(w.transpose(jnp.ones(1), impl=impl), [4950.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_floats_take_the_reference(dtype):
+    w = npt.connect.CSR([0, 1, 1], [0, 2, 3], weight=jnp.array([1, 2, 4], dtype), in_size=2, out_size=2)
+    x = jnp.ones(2, dtype)
+    assert npt.ops.implementation(dtype=dtype) == "reference"
+    for out in (w(x), w.transpose(x), w(x, impl="reference")):
+        assert out.dtype == dtype
+    np.testing.assert_array_equal(w(x), np.array([1, 6], dtype))
+    need_kernels()
+    with pytest.raises(ValueError, match=f"impl='taichi' can't be had: there is no kernel for {dtype.dtype.name}"):
+        w(x, impl="taichi")
+
+
+@pytest.mark.parametrize("dtype", [jnp.int8, jnp.int32, jnp.uint8, jnp.complex64, bool])
+def test_weights_that_are_no_floats_are_refused(dtype):
+    indices, indptr = jnp.array([0, 1], jnp.int32), jnp.array([0, 1, 2], jnp.int32)
+    name = jnp.dtype(dtype).name
+    for function in (npt.ops.csr_matvec, npt.ops.csr_transposed_matvec):
+        with pytest.raises(TypeError, match=f"weight is {name}"):
+            function(jnp.ones(2, dtype), jnp.ones(2), indices, indptr, acc=jnp.zeros(2))
+    for function in (npt.ops.csr_matvec, npt.ops.csr_outer):
+        with pytest.raises(TypeError, match=f"acc is {name}"):
+            function(jnp.ones(2), jnp.ones(2), indices, indptr, acc=jnp.zeros(2, dtype))
