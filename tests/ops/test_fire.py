@@ -27,7 +27,7 @@ def operands(n, dtype, per_neuron):
     return v, left, new, v_th, v_reset, np.full(size, 20, np.int32)
 
 
-@pytest.mark.parametrize("hard, hold, boolean", itertools.product((True, False), repeat=3))
+@pytest.mark.parametrize("hard, hold, boolean", list(itertools.product((True, False), repeat=3)))
 @pytest.mark.parametrize("n, per_neuron", [(0, False), (1, True), (37, True), (N, False)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_kernel_is_its_reference_bit_for_bit(dtype, n, per_neuron, hard, hold, boolean):
@@ -67,7 +67,7 @@ def test_what_it_means():
 @pytest.mark.parametrize("shape", [(7,), (3, 5)])
 def test_a_neuron_is_its_parts_composed(monkeypatch, reset, t_ref, surrogate, shape):
     cell = npt.neurons.LIF(
-        shape, v_rest=-60.0, v_th=jnp.linspace(-50.0, -48.0, shape[-1]), v_reset=-62.0, t_ref=t_ref, reset=reset,
+        shape, v_rest=-60.0, v_th=jnp.broadcast_to(jnp.linspace(-50.0, -48.0, shape[-1]), shape), v_reset=-62.0, t_ref=t_ref, reset=reset,
         surrogate=surrogate,
     )  # fmt: skip
     drive = jnp.linspace(15.0, 60.0, cell.size).reshape(shape)
