@@ -66,10 +66,9 @@ def test_what_it_means():
 @pytest.mark.parametrize("surrogate", [None, npt.surrogate.Sigmoid])
 @pytest.mark.parametrize("shape", [(7,), (3, 5)])
 def test_a_neuron_is_its_parts_composed(monkeypatch, reset, t_ref, surrogate, shape):
-    cell = npt.neurons.LIF(
-        shape, v_rest=-60.0, v_th=jnp.broadcast_to(jnp.linspace(-50.0, -48.0, shape[-1]), shape), v_reset=-62.0, t_ref=t_ref, reset=reset,
-        surrogate=surrogate,
-    )  # fmt: skip
+    v_th = jnp.broadcast_to(jnp.linspace(-50.0, -48.0, shape[-1]), shape)
+    given = {"v_rest": -60.0, "v_th": v_th, "v_reset": -62.0, "t_ref": t_ref}
+    cell = npt.neurons.LIF(shape, **given, reset=reset, surrogate=surrogate)
     drive = jnp.linspace(15.0, 60.0, cell.size).reshape(shape)
 
     def run(drive):
