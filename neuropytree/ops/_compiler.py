@@ -112,7 +112,7 @@ def _load(kernel: str, request: bytes, inputs: int, arguments: tuple[tuple[int, 
 @functools.cache
 def _versions() -> tuple[str, ...]:
     """All that makes a compiled kernel what it is, but for the kernel."""
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # pyright: ignore[reportMissingImports]
 
     sources = hashlib.sha256(b"".join((_TAICHI / name).read_bytes() for name in ("_compile.py", "_capture.py")))
     packages = [importlib.metadata.version(name) for name in ("taichi", "llvmlite")]
@@ -139,7 +139,7 @@ def _compile(kernel: str, request: bytes) -> bytes:
 
 def _link(code: bytes) -> tuple[Any, int]:
     """The engine that holds the code in memory, and where in it the kernel is."""
-    import llvmlite.binding as llvm
+    import llvmlite.binding as llvm  # pyright: ignore[reportMissingImports]
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
