@@ -61,6 +61,11 @@ class AbstractConnector(eqx.Module):
         """
 
 
+def check_probability(who: str, p: Any) -> None:
+    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
+        raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1")
+
+
 def check_sizes(in_size: int, out_size: int) -> None:
     for name, n in (("in_size", in_size), ("out_size", out_size)):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n < 2**31:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Key
 
 from .._types import fold_key
 from ..init import AbstractInitializer
-from ._base import AbstractConnector, Weight, check_sizes, generator
+from ._base import AbstractConnector, Weight, check_probability, check_sizes, generator
 from ._csr import CSR
 
 _BLOCK = 1 << 20
@@ -45,8 +45,7 @@ class FixedProb(AbstractConnector):
     include_self: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
-        if isinstance(self.p, bool) or not isinstance(self.p, int | float) or not 0 <= self.p <= 1:
-            raise ValueError(f"FixedProb has p={self.p!r}; expected a probability from 0 to 1")
+        check_probability("FixedProb", self.p)
 
     def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> CSR:
         check_sizes(in_size, out_size)

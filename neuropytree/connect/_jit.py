@@ -14,7 +14,7 @@ from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer, Normal, Uniform
 from ..ops._common import Impl
 from ..ops._jit import WEIGHTS, Law, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes
+from ._base import AbstractConnectivity, AbstractConnector, Weight, check_probability, check_sizes
 
 
 class JIT(AbstractConnectivity):
@@ -130,11 +130,6 @@ def as_seed(seed: ArrayLike) -> Int[Array, ""]:
     if array.shape != () or not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"seed is {array.dtype.name} of shape {array.shape}; expected one whole number")
     return array.astype(jnp.int32)
-
-
-def check_probability(who: str, p: float) -> None:
-    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
-        raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1")
 
 
 class JITFixedProb(AbstractConnector):

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ._common import KERNEL_DTYPES, Impl, kind, zeros
+from ._common import KERNEL_DTYPES, LARGEST, Impl, kind, zeros
+from ._csr import _rows
 from ._ffi import Shape, make_operator
 
-LARGEST = 2**31 - 64  # positions in a kernel are int32
 LETTERS = "ABCDEFGHIJKLM"  # of the batch axes, in capitals: below are those of the axes of the matrix
 
 
@@ -58,11 +58,9 @@ def _contract(acc_lead: Shape, a: Array, b: Array, core: str, *, both: bool) -> 
     return out.reshape(*lead, *out.shape[len(mapped) :])
 
 
-def _rows(indices: Array, indptr: Array) -> tuple[Array, Array, Array]:
+def _places(indices: Array, indptr: Array) -> tuple[Array, Array, Array]:
     """Block row and block column of each block, and which entries are blocks rather than room."""
-    room = indices.shape[0]
-    rows = jnp.repeat(jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room)
-    valid = jnp.arange(room, dtype=indptr.dtype) < indptr[-1]
+    rows, valid = _rows(indices, indptr)
     return rows, jnp.where(valid, indices, jnp.zeros_like(indices)), valid
 
 
@@ -88,7 +86,7 @@ def _matvec_reference(
         return acc
     if dense:
         return acc + _contract(lead, w.reshape(*w.shape[:-1], *block), x, "hv,h->v", both=False)
-    rows, columns, valid = _rows(indices, indptr)
+    rows, columns, valid = _places(indices, indptr)
     w, x = w.reshape(*w.shape[:-1], *indices.shape, *block), _blocks(x, block[0], rows, valid)
     return _add_blocks(acc, _contract(lead, w, x, "nhv,nh->nv", both=False), columns)
 
@@ -101,7 +99,7 @@ def _transposed_reference(
         return acc
     if dense:
         return acc + _contract(lead, w.reshape(*w.shape[:-1], *block), y, "hv,v->h", both=False)
-    rows, columns, valid = _rows(indices, indptr)
+    rows, columns, valid = _places(indices, indptr)
     w, y = w.reshape(*w.shape[:-1], *indices.shape, *block), _blocks(y, block[1], columns, valid)
     return _add_blocks(acc, _contract(lead, w, y, "nhv,nv->nh", both=False), rows)
 
@@ -115,7 +113,7 @@ def _outer_reference(
     if dense:
         product = _contract(lead, p, q, "h,v->hv", both=True)
     else:
-        rows, columns, valid = _rows(indices, indptr)
+        rows, columns, valid = _places(indices, indptr)
         p, q = _blocks(p, block[0], rows, valid), _blocks(q, block[1], columns, valid)
         product = _contract(lead, p, q, "nh,nv->nhv", both=True)
     return acc + product.reshape(*product.shape[: len(lead)], acc.shape[-1])

@@ -22,7 +22,7 @@ class Bridge:
     - `available`: whether they can be called.
     - `reason`: why they cannot, in one line; empty if they can.
     - `remedy`: what to do about it, in one line; empty if nothing.
-    - `library`: the path of the shared library, or `None`.
+    - `path`: of the shared library, or `None`.
     - `handlers`: a function pointer for each target name, as `jax.ffi.pycapsule` takes it.
     - `register`: adds a kernel that was compiled in this process, by its name, address and arguments.
     - `build`: what the library was built with, by name.
@@ -31,7 +31,7 @@ class Bridge:
     available: bool
     reason: str = ""
     remedy: str = ""
-    library: str | None = None
+    path: str | None = None
     handlers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     register: Any = None
     build: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -66,4 +66,4 @@ def read(folder: pathlib.Path) -> Bridge:
         return Bridge(False, f"{path} cannot be loaded ({' '.join(str(error).split())})", REINSTALL, build=build)
     register.restype = ctypes.c_char_p
     register.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_int32)]
-    return Bridge(True, library=str(path), handlers=handlers, register=register, build=build)
+    return Bridge(True, path=str(path), handlers=handlers, register=register, build=build)

@@ -15,7 +15,19 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from . import _random
-from ._common import KERNEL_DTYPES, Events, Impl, as_events, check_impl, check_shape, kind, times, zeros
+from ._common import (
+    KERNEL_DTYPES,
+    Events,
+    Impl,
+    as_events,
+    as_weight,
+    check_floating,
+    check_impl,
+    check_shape,
+    kind,
+    times,
+    zeros,
+)
 from ._ffi import Shape, make_operator
 from ._gaps import HEADER, gaps
 
@@ -418,11 +430,10 @@ def _check(
         raise ValueError(f"p is {p!r}; expected a probability from 0 to 1, as a Python number")
     if law not in get_args(Law):
         raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
-    dtype = weight.dtype if acc is None else acc.dtype
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{'weight' if acc is None else 'acc'} is {dtype.name}; it must be floating")
-    if weight.dtype != dtype and not weight.weak_type:
-        raise TypeError(f"weight is {weight.dtype.name} and acc {dtype.name}; they must be the same floating dtype")
+    if acc is None:
+        check_floating("weight", weight)
+    else:
+        weight = as_weight(weight, acc)
     if weight.shape != WEIGHTS[law]:
         raise ValueError(f"weight has shape {weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
     named = (("seed", seed), ("row_offset", row), ("col_offset", col))
@@ -432,7 +443,7 @@ def _check(
             raise ValueError(f"{name} has shape {number.shape}; expected one number (jax.vmap goes over several)")
     rest = [_random.word(int(not include_self)), _random.word(columns)]
     place = jax.lax.bitcast_convert_type(jnp.stack([*numbers, *rest]), jnp.int32)
-    return weight.astype(dtype), place, {"p": float(p), "law": law, "columns": columns}
+    return weight, place, {"p": float(p), "law": law, "columns": columns}
 
 
 def _linear(

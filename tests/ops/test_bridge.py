@@ -249,7 +249,7 @@ def test_a_dimension_beyond_int32_is_refused(bridge):
 def test_never_built(tmp_path):
     bridge = _bridge.read(tmp_path)
     assert not bridge.available and "never built" in bridge.reason and "pip install" in bridge.remedy
-    assert not bridge.handlers and bridge.library is None
+    assert not bridge.handlers and bridge.path is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"reason": ""}'])
@@ -289,7 +289,7 @@ def test_a_library_of_another_system(tmp_path):
 
 def test_a_library_without_a_kernel(bridge, tmp_path):
     for name in (_bridge.RECORD, "libneuropytree.so"):
-        shutil.copy(pathlib.Path(bridge.library).parent / name, tmp_path)
+        shutil.copy(pathlib.Path(bridge.path).parent / name, tmp_path)
     fields = json.loads((tmp_path / _bridge.RECORD).read_text())
     assert _bridge.read(tmp_path).available
     bridge = record(tmp_path, **(fields | {"kernels": ["npt_absent"]}))

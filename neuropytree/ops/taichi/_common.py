@@ -10,6 +10,7 @@ import taichi as ti
 REAL = {"f32": ti.f32, "f64": ti.f64}
 GROUP = 8  # elements tested at once where there may be an event among
 BLOCK = 128  # elements, a loop that the compiler makes vector instructions of
+PER_EDGE = 16  # elements, one after the other in memory, that take the time of an edge
 ANY = ti.template()
 INDEX = ti.types.ndarray(dtype=ti.i32, ndim=1)
 WORDS = ti.types.ndarray(dtype=ti.u64, ndim=1)

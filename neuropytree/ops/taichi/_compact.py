@@ -7,7 +7,7 @@ import itertools
 import taichi as ti
 
 from ._common import GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, left, next_group, share, silent
-from ._csr import _matvec
+from ._csr import matvec
 
 
 def _compact(event, size: int):
@@ -39,7 +39,7 @@ def _matvec_compact(real, event, homo: bool, size: int):
     """Items are places in the list, or, where it has overflowed, groups of rows; parts, ranges of them, with outputs of
     their own."""
     reals, events = array(real), array(event)
-    search = _matvec(real, homo, size)
+    search = matvec(real, homo, size)
 
     @ti.kernel
     def kernel(

@@ -4,14 +4,11 @@ An edge whose source or target is out of range is none. The weight of edge `e` i
 The transposed product is the product with the two index arrays exchanged.
 """
 
-# Taichi reads annotations as objects, which are no types.
-# pyright: reportGeneralTypeIssues=false, reportInvalidTypeForm=false
-
-# No `from __future__ import annotations` either.
+# No `from __future__ import annotations`: Taichi reads annotations as objects.
 
 import taichi as ti
 
-from ._common import INDEX, INDICES, REAL, WORDS, Kernel, Operand, any_event, array, kinds, silent
+from ._common import INDEX, INDICES, REAL, WORDS, Kernel, Operand, any_event, array, kinds, share, silent
 
 
 def _matvec(real, event, size: int):
@@ -48,8 +45,8 @@ def _outer(real, event, size: int):
         for _ in range(1):
             n, m, count = p.shape[0], q.shape[0], sources.shape[0]
             if span[3] > 1 or any_event(words, size, 0, n):
-                first = span[0] + ti.cast(ti.cast(count - span[0], ti.i64) * span[2] // span[3], ti.i32)
-                last = span[0] + ti.cast(ti.cast(count - span[0], ti.i64) * (span[2] + 1) // span[3], ti.i32)
+                first = span[0] + share(count - span[0], span[2], span[3])
+                last = span[0] + share(count - span[0], span[2] + 1, span[3])
                 if span[3] == 1:
                     last = ti.min(last, first + ti.min(span[1], count - first))
                 for e in range(first, last):

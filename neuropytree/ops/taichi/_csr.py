@@ -47,19 +47,20 @@ def _row(maps: ANY, which: ANY, item):
     return (item // maps[1 + 2 * which]) % maps[2 + 2 * which]
 
 
-def _matvec(real, homo: bool, size: int):
+def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
-    outputs of their own."""
+    outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
     del real
 
     @ti.func
-    def body(
+    def ordered(
         out: ANY,
         weight: ANY,
         words: ANY,
         x: ANY,
         indices: ANY,
         indptr: ANY,
+        order: ANY,
         begin,
         budget,
         part,
@@ -79,16 +80,37 @@ def _matvec(real, homo: bool, size: int):
                 event = get(x, x_row, i)
                 if not silent(event):
                     for e in range(indptr[i], indptr[i + 1]):
-                        w = get(weight, w_row, 0 if ti.static(homo) else e)
+                        w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
                         add(out, o, indices[e], w if ti.static(size == 1) else w * event)
                     done += indptr[i + 1] - indptr[i]
             group = next_group(words, size, group + 1, end)
         return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
+    if view:
+        return ordered
+
+    @ti.func
+    def body(
+        out: ANY,
+        weight: ANY,
+        words: ANY,
+        x: ANY,
+        indices: ANY,
+        indptr: ANY,
+        begin,
+        budget,
+        part,
+        parts,
+        o,
+        w_row,
+        x_row,
+    ):
+        return ordered(out, weight, words, x, indices, indptr, indptr, begin, budget, part, parts, o, w_row, x_row)
+
     return body
 
 
-def _transposed_matvec(real, homo: bool, size: int):
+def transposed_matvec(real, homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`. Items are rows, and parts, ranges of them."""
     masked = masking(real, size)
 
@@ -289,7 +311,7 @@ def _kernels() -> dict[str, Kernel]:
         values = Operand(name, rank)
         edges = (INDICES,) * (2 + batched)  # indices, indptr and, batched, the maps
         events = kinds(name, rank=rank)
-        for operation, make, parts in (("mv", _matvec, 1), ("tmv", _transposed_matvec, 4)):
+        for operation, make, parts in (("mv", matvec, 1), ("tmv", transposed_matvec, 4)):
             for weight, (kind, (event, size, operand)) in itertools.product(("homo", "edge"), events.items()):
                 kernel = _linear(make(real, weight == "homo", size), real, event, batched)
                 operands = (values, values, operand, *edges)

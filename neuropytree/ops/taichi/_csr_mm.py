@@ -15,12 +15,12 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, INDEX, INDICES, REAL, Kernel, Operand, array, kinds, left, masking, share, silent
+from ._common import ANY, INDEX, INDICES, PER_EDGE, REAL, WORDS, Kernel, Operand, array, kinds, masking, share, silent
+from ._csr import matvec, transposed_matvec
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
 LANES = 8
 MANY = 4  # with more events than one of so many, a transposed product goes along the rows
-PER_EDGE = 16  # entries that take the time of an edge, in which budgets are counted
 
 
 @ti.func
@@ -132,50 +132,6 @@ def _sampled(real, p_size: int, q_size: int):
     return body
 
 
-def _scattered_vector(homo: bool, size: int):
-    """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`, as CSC has them. Items are columns; parts, ranges of
-    them, with outputs of their own."""
-    at = _weight(homo, True)
-
-    @ti.func
-    def body(out: ANY, weight: ANY, y: ANY, rows: ANY, starts: ANY, order: ANY, begin, budget, part, parts):
-        n = starts.shape[0] - 1
-        j, done = begin + share(n - begin, part, parts), 0
-        end = begin + share(n - begin, part + 1, parts)
-        while j < end and (done < budget or parts > 1):
-            event = y[j]
-            if not silent(event):
-                for e in range(starts[j], starts[j + 1]):
-                    w = at(weight, order, e)
-                    out[rows[e]] += w if ti.static(size == 1) else w * event
-                done += starts[j + 1] - starts[j]
-            j += 1
-        return ti.select(j < end, j, -1), left(done, begin, j, end)
-
-    return body
-
-
-def _gathered_vector(real, homo: bool, size: int):
-    """The same along the rows. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), masking(real, size)
-
-    @ti.func
-    def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
-        n = indptr.shape[0] - 1
-        i = begin + share(n - begin, part, parts)
-        end = begin + share(n - begin, part + 1, parts)
-        first = indptr[i]
-        while i < end and (indptr[i] - first < budget or parts > 1):
-            total = ti.cast(0, real)
-            for e in range(indptr[i], indptr[i + 1]):
-                total += times(at(weight, indices, e), y[indices[e]])
-            out[i] += total
-            i += 1
-        return ti.select(i < end, i, -1)
-
-    return body
-
-
 def _plain(body, real, event, scattered: bool):
     vector, events = array(real), array(event)
 
@@ -203,8 +159,10 @@ def _sampling(body, real, p_event, q_event):
     return kernel
 
 
-def _viewed(scattered, gathered, real, event, vector_form: bool):
+def _viewed(real, event, homo: bool, size: int):
+    """Items of the scattered form are rows of `y`; parts, ranges of columns `k`. Of the other, rows; parts, ranges."""
     vector, events = array(real), array(event)
+    scattered, gathered = _scattered(real, homo, size, True), _gathered(real, homo, size)
 
     @ti.kernel
     def kernel(
@@ -221,14 +179,44 @@ def _viewed(scattered, gathered, real, event, vector_form: bool):
         ti.loop_config(serialize=True)
         for _ in range(1):
             if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
-                if ti.static(vector_form):
-                    stop, own = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
-                    span[4] = stop
-                    span[5] = own
-                else:
-                    span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
+                span[4] = scattered(out, weight, y, rows, starts, order, span[0], span[1], span[2], span[3])
             else:
                 span[4] = gathered(out, weight, y, indices, indptr, span[0], span[1], span[2], span[3])
+
+    return kernel
+
+
+def _viewed_vector(real, event, homo: bool, size: int):
+    """The same for vectors, of the forms that `_csr` has for them."""
+    vector, events = array(real), array(event)
+    scattered, gathered = matvec(real, homo, size, view=True), transposed_matvec(real, homo, size)
+
+    @ti.kernel
+    def kernel(
+        out: vector,
+        weight: vector,
+        words: WORDS,
+        y: events,
+        indices: INDEX,
+        indptr: INDEX,
+        rows: INDEX,
+        starts: INDEX,
+        order: INDEX,
+        span: INDEX,
+    ):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            begin, budget, part, parts = span[0], span[1], span[2], span[3]
+            if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
+                stop, _done, own = scattered(
+                    out, weight, words, y, rows, starts, order, begin, budget, part, parts, 0, 0, 0
+                )
+                span[4] = stop
+                span[5] = own
+            else:
+                stop, _done, own = gathered(out, weight, words, y, indices, indptr, begin, budget, part, parts, 0, 0, 0)
+                span[4] = stop
+                span[5] = own
 
     return kernel
 
@@ -245,10 +233,9 @@ def _kernels() -> dict[str, Kernel]:
             scattered, gathered = _scattered(real, homo, size, False), _gathered(real, homo, size)
             kernels[f"npt_csr_mm_{suffix}"] = Kernel(_plain(scattered, real, event, True), operands, parts=1)
             kernels[f"npt_csr_tmm_{suffix}"] = Kernel(_plain(gathered, real, event, False), operands, parts=4)
-            kernel = _viewed(_scattered(real, homo, size, True), gathered, real, event, False)
-            kernels[f"npt_csc_tmm_{suffix}"] = Kernel(kernel, viewed, parts=1)
-            kernel = _viewed(_scattered_vector(homo, size), _gathered_vector(real, homo, size), real, event, True)
-            kernels[f"npt_csc_tmv_{suffix}"] = Kernel(kernel, viewed, parts=1)
+            kernels[f"npt_csc_tmm_{suffix}"] = Kernel(_viewed(real, event, homo, size), viewed, parts=1)
+            searched = (*viewed[:2], Operand(*operand[:2], words=True), *viewed[3:])
+            kernels[f"npt_csc_tmv_{suffix}"] = Kernel(_viewed_vector(real, event, homo, size), searched, parts=1)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
             kernel = _sampling(_sampled(real, p_size, q_size), real, p_event, q_event)

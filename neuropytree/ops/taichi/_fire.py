@@ -6,9 +6,7 @@ import itertools
 
 import taichi as ti
 
-from ._common import INDEX, INDICES, REAL, Kernel, Operand, array, kinds, share
-
-PER_EDGE = 16  # neurons that take the time of an edge, in which budgets are counted
+from ._common import INDEX, INDICES, PER_EDGE, REAL, Kernel, Operand, array, kinds, share
 
 
 def _fire(real, event, hard: bool, hold: bool):
