@@ -400,6 +400,18 @@ def edge_weight(weight: Any, acc: Array, indices: Array) -> Array:
     return weight.reshape(-1)
 
 
+def _check_csc(csc: CSCView, indices: Array, n_cols: int) -> None:
+    rows, starts, order = csc
+    if not all(given.dtype == jnp.int32 for given in csc):
+        raise TypeError(f"csc has {[given.dtype.name for given in csc]}; expected int32: it comes from csr_to_csc")
+    edges = rows.shape[0]
+    if starts.shape != (n_cols + 1,) or rows.shape != (edges,) or order.shape != (edges,) or edges > indices.shape[0]:
+        raise ValueError(
+            f"csc has shapes {[given.shape for given in csc]}; expected (edges,), ({n_cols + 1},), (edges,) with at "
+            f"most {indices.shape[0]} edges: it is that of another matrix"
+        )
+
+
 def _bind(
     operator: Any, weight: Any, name: str, x: Any, indices: Any, indptr: Any, acc: Any, impl: Any, hints: Any = None
 ) -> Array:
@@ -407,9 +419,8 @@ def _bind(
     weight = edge_weight(weight, acc, indices)
     x = as_events(name, x, acc.dtype)
     check_indices(indices, indptr)
-    for given in hints or ():
-        if given.dtype != jnp.int32 or given.ndim != 1:
-            raise TypeError("csc is not what csr_to_csc returns: three int32 vectors")
+    if hints is not None:
+        _check_csc(hints, indices, x.shape[0])
     columns = 1 if acc.ndim == 1 else acc.shape[1]
     if acc.size == 0 or x.size == 0:
         return acc

@@ -117,15 +117,8 @@ def make_operator(
         raise TypeError(f"operator '{name}' lacks the rules {missing}: every operator has all of them")
     assert reference is not None and kernel is not None  # for the type checker: refused above
     operator = _Operator(name)
-
-    def bind(*operands: Any, **params: Any) -> Array:
-        return operator.bind(*operands, **params)
-
-    @functools.cache
-    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., Array]:
-        return jax.jit(functools.partial(bind, **dict(items)))
-
-    operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    bind = operator.bind
+    operator.def_impl(_eager(operator))
     operator.def_abstract_eval(lambda acc, *operands, **params: acc.update(weak_type=False))
 
     count = 3 + indices
@@ -133,11 +126,6 @@ def make_operator(
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
         return reference(*operands[:count], batch=batch, **static)
-
-    def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
-        if impl == "taichi":
-            raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
-        return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=False)(ctx, *operands)
 
     def quicker(target: str, *operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         native = functools.partial(_call_kernel, target, batch)
@@ -147,21 +135,13 @@ def make_operator(
             return (native if now else other)(*operands)
         return jax.lax.cond(now, native, other, *operands)
 
-    def lower_cpu(ctx: Any, *operands: Any, impl: str, batch: Shape, **static: Any) -> Any:
-        acc, a, b, *_ = ctx.avals_in
-        hints = {"hints": True} if len(operands) > count else {}
-        target = None if impl == "reference" else kernel(acc, a, b, **hints, **static)
-        if target is None or target not in kernels():
-            if impl == "taichi":
-                why = _bridge.load().reason or f"there is no kernel for {a.dtype.name} with {b.dtype.name}"
-                raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
-            function = functools.partial(plain, impl=impl, batch=batch, **static)
-        else:
-            function = functools.partial(quicker, target, impl=impl, batch=batch, **static)
-        return mlir.lower_fun(function, multiple_results=False)(ctx, *operands)
+    def native(ctx: Any, *, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
+        acc, a, b, *rest = ctx.avals_in
+        hints = {"hints": True} if len(rest) > indices else {}
+        target = kernel(acc, a, b, **hints, **static)
+        return functools.partial(quicker, target, impl=impl, batch=batch, **static) if target in kernels() else None
 
-    mlir.register_lowering(operator, lower_elsewhere)
-    mlir.register_lowering(operator, lower_cpu, platform="cpu")
+    _register_lowerings(operator, plain, native)
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Array, Any]:
         acc, a, b, *indices = primals
@@ -204,6 +184,46 @@ def make_operator(
     ad.primitive_transposes[operator] = transpose
     batching.primitive_batchers[operator] = batcher
     return operator
+
+
+def _eager(primitive: Primitive) -> Callable[..., Any]:
+    """The primitive outside any program: compiled once for each set of its static parameters."""
+
+    @functools.cache
+    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+        return jax.jit(lambda *operands: primitive.bind(*operands, **dict(items)))
+
+    return lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands)
+
+
+def _register_lowerings(primitive: Primitive, plain: Callable[..., Any], native: Callable[..., Any]) -> None:
+    """`plain`, the reference with its static parameters, everywhere; on the CPU what `native` returns, if anything."""
+    name, several = primitive.name, primitive.multiple_results
+
+    def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
+        if impl == "taichi":
+            raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
+        return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=several)(ctx, *operands)
+
+    def lower_cpu(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
+        function = None if impl == "reference" else native(ctx, impl=impl, **params)
+        if function is None:
+            if impl == "taichi":
+                why = _bridge.load().reason or f"there is no kernel for {', '.join(x.dtype.name for x in ctx.avals_in)}"
+                raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
+            function = functools.partial(plain, impl=impl, **params)
+        return mlir.lower_fun(function, multiple_results=several)(ctx, *operands)
+
+    mlir.register_lowering(primitive, lower_elsewhere)
+    mlir.register_lowering(primitive, lower_cpu, platform="cpu")
+
+
+def _tangents(out: list[Array], moves: list[Any]) -> list[Any]:
+    """What a JVP rule returns for results of any dtype: those that are no reals do not move."""
+    return [
+        move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
+        for x, move in zip(out, moves, strict=True)
+    ]
 
 
 def fence(*operands: Array) -> tuple[Array, ...]:
@@ -262,13 +282,6 @@ def make_function(
     function = _Operator(name)
     function.multiple_results = True
 
-    def bind(*operands: Any, **params: Any) -> list[Array]:
-        return function.bind(*operands, **params)
-
-    @functools.cache
-    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., list[Array]]:
-        return jax.jit(functools.partial(bind, **dict(items)))
-
     def plain(*operands: Array, impl: str, **static: Any) -> list[Array]:
         del impl
         return list(reference(*operands, **static))
@@ -277,11 +290,6 @@ def make_function(
         out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
         return [x.update(weak_type=False) for x in out]
 
-    def lower_elsewhere(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
-        if impl == "taichi":
-            raise ValueError(f"{name}: impl='taichi' runs on the CPU only; use impl='auto' or 'reference' here")
-        return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=True)(ctx, *operands)
-
     def call(target: str, avals: Any, *operands: Array) -> list[Array]:
         out = [jax.ShapeDtypeStruct((x.size,), x.dtype) for x in avals]
         results = jax.ffi.ffi_call(target, out, input_output_aliases={i: i for i in range(in_place)})(
@@ -289,16 +297,10 @@ def make_function(
         )
         return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
 
-    def lower_cpu(ctx: Any, *operands: Any, impl: str, **static: Any) -> Any:
-        target = None if impl == "reference" else kernel(*ctx.avals_in, **static)
-        if target is None or target not in kernels():
-            if impl == "taichi":
-                why = _bridge.load().reason or f"there is no kernel for {[x.dtype.name for x in ctx.avals_in]}"
-                raise ValueError(f"{name}: impl='taichi' can't be had: {why}; use impl='auto' or 'reference'")
-            lowered = functools.partial(plain, impl=impl, **static)
-        else:
-            lowered = functools.partial(call, target, ctx.avals_out)
-        return mlir.lower_fun(lowered, multiple_results=True)(ctx, *operands)
+    def native(ctx: Any, *, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
+        del impl
+        target = kernel(*ctx.avals_in, **static)
+        return functools.partial(call, target, ctx.avals_out) if target in kernels() else None
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[list[Array], list[Any]]:
         moved = [i for i, d in enumerate(tangents) if type(d) is not ad.Zero]
@@ -310,16 +312,12 @@ def make_function(
             return plain(*operands, **params)
 
         _, moves = jax.jvp(of_moved, [primals[i] for i in moved], [tangents[i] for i in moved])
-        out = bind(*primals, **params)
-        return out, [
-            move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
-            for x, move in zip(out, moves, strict=True)
-        ]
+        out = function.bind(*primals, **params)
+        return out, _tangents(out, moves)
 
-    function.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    function.def_impl(_eager(function))
     function.def_abstract_eval(abstract)
-    mlir.register_lowering(function, lower_elsewhere)
-    mlir.register_lowering(function, lower_cpu, platform="cpu")
+    _register_lowerings(function, plain, native)
     ad.primitive_jvps[function] = jvp
     batching.primitive_batchers[function] = lambda operands, dims, **params: (
         (out := jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands)),
@@ -351,10 +349,6 @@ def _make_custom() -> Primitive:
     operator = Primitive(name)
     operator.multiple_results = True
 
-    @functools.cache
-    def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., list[Array]]:
-        return jax.jit(lambda *operands: operator.bind(*operands, **dict(items)))
-
     def abstract(*avals: Any, rules: Rules, static: Any, **_: Any) -> list[ShapedArray]:
         return [ShapedArray(x.shape, x.dtype) for x in rules.outputs(avals, static)]
 
@@ -370,10 +364,7 @@ def _make_custom() -> Primitive:
 
     def jvp(primals: Any, tangents: Any, *, rules: Rules, impl: str, static: Any) -> tuple[list[Array], list[Any]]:
         out, moves = rules.jvp(primals, [ad.instantiate_zeros(t) for t in tangents], impl, static)
-        return out, [
-            move if jnp.issubdtype(x.dtype, jnp.inexact) else ad.Zero(ShapedArray(x.shape, jax.dtypes.float0))
-            for x, move in zip(out, moves, strict=True)
-        ]
+        return out, _tangents(out, moves)
 
     def transpose(cts: Any, *operands: Any, rules: Rules, static: Any, **_: Any) -> list[Any]:
         unknown = [ad.is_undefined_primal(x) for x in operands]
@@ -390,7 +381,7 @@ def _make_custom() -> Primitive:
         out, of_out = rules.batch(size, mapped, moved, impl, static)
         return out, [0 if m else None for m in of_out]
 
-    operator.def_impl(lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands))
+    operator.def_impl(_eager(operator))
     operator.def_abstract_eval(abstract)
     mlir.register_lowering(operator, functools.partial(lower, cpu=False))
     mlir.register_lowering(operator, functools.partial(lower, cpu=True), platform="cpu")

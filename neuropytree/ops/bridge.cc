@@ -74,8 +74,10 @@ constexpr int32_t kBudget = 16384;            // items of work (edges, elements)
 constexpr int64_t kWorth = 4;                 // items of work for each element of an output that a part has of its own
 constexpr int64_t kOwn = 16;                  // parts with an output of their own, at most
 
-// Whether this processor has what the second form of every kernel was compiled for.
-const bool kModern = (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+// Whether this processor has what the second form of every kernel was compiled for. The environment can say no, so that
+// the first form can be tested on any processor.
+const bool kModern = (__builtin_cpu_init(), std::getenv("NEUROPYTREE_BASELINE") == nullptr &&
+                                                __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
                                                 __builtin_cpu_supports("fma"));
 
 constexpr size_t ItemSize(XLA_FFI_DataType dtype) {

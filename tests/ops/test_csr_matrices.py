@@ -1,5 +1,6 @@
 """CSR on matrices and over a CSC view: SciPy for values, `check_op` for the rest."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -128,6 +129,9 @@ def test_outer_matmat_under_every_transformation():
 def test_a_connectivity_with_a_view_is_the_same():
     plain = npt.connect.from_coo(P.rows, P.cols, weight=W, in_size=7, out_size=5)
     viewed = plain.with_csc()
+    if ops.implementation() == "taichi":  # and what it is there for: another kernel
+        called = [jax.jit(c.transpose).lower(jnp.asarray(Y[:, 0])).as_text() for c in (plain, viewed)]
+        assert ["npt_csc_tmv" in text for text in called] == [False, True]
     for y in (jnp.asarray(Y[:, 0]), jnp.array([True, False, False, False, False])):
         np.testing.assert_allclose(viewed.transpose(y), plain.transpose(y), rtol=1e-12)
     np.testing.assert_array_equal(viewed.to_dense(), plain.to_dense())
@@ -140,6 +144,12 @@ def test_a_connectivity_with_a_view_is_the_same():
         (lambda: ops.csr_matmat(0.5, X, P.indices, P.indptr, acc=jnp.ones((5, 2))), "x has shape"),
         (lambda: ops.csr_matmat(0.5, X, P.indices, P.indptr, acc=jnp.ones(5)), "acc has shape"),
         (lambda: ops.csr_transposed_matmat(0.5, Y, P.indices, P.indptr, acc=jnp.ones((6, 3))), "acc has shape"),
+        (
+            lambda: ops.csr_transposed_matmat(
+                0.5, Y, P.indices, P.indptr, acc=jnp.ones((7, 3)), csc=ops.csr_to_csc(P.indices, P.indptr, 6)
+            ),
+            "csc has shapes",
+        ),
         (lambda: ops.csr_outer_matmat(X, Y[:, :2], P.indices, P.indptr, acc=jnp.ones(P.nnz)), "pre has shape"),
     ],
 )

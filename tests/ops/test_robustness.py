@@ -81,13 +81,16 @@ import jax, jax.numpy as jnp, numpy as np
 import neuropytree as npt
 
 rng = np.random.default_rng(0)
-n, k = 3000, 40
+n, k = 3000, 100
 indices = np.sort(rng.integers(0, n, (n, k), dtype=np.int32)).reshape(-1)
 W = npt.connect.CSR(indices, np.arange(0, n * k + 1, k), weight=rng.normal(size=n * k), in_size=n, out_size=n)
 W = W.with_csc()
 x = jnp.asarray(rng.normal(size=n) * (rng.random(n) < 0.5))
 y = jnp.asarray(rng.normal(size=n))
+few = jnp.asarray(rng.normal(size=n) * (rng.random(n) < 0.2))
 xs = jnp.stack([x, y, x > 0, x * 0])
+drawn = npt.connect.JIT((0.1, 0.9), 7, in_size=n, out_size=n, p=0.05, law="uniform")
+cell = npt.neurons.LIF(n, t_ref=1.0, surrogate=None)
 
 def transposed(x):
     return npt.ops.csr_transposed_matvec(W.weight, x, W.indices, W.indptr, acc=jnp.zeros(n))
@@ -107,9 +110,25 @@ programs = {
     "on pre": lambda: npt.ops.csr_add_on_pre(W.weight, x, y, W.indices, W.indptr, w_min=-1.0, w_max=1.0),
     "on post": lambda: npt.ops.csr_add_on_post(W.weight, y, x, *W.csc, w_min=-1.0, w_max=1.0),
     "listed": lambda: listed(x),
+    "few columns": lambda: W.transpose(few),
+    "dense": lambda: npt.ops.dense_matvec(DENSE, few, acc=jnp.zeros(n), impl="taichi"),
+    "drawn": lambda: drawn(x),
+    "cell": lambda: npt.simulate(cell, cell.init(dt=0.1), 20.0 + y, dt=0.1, duration=5.0, record=["v"]).out["v"],
 }
+DENSE = W.to_dense()
 compiled = {name: jax.jit(f) for name, f in programs.items()}
 alone = {name: np.asarray(f()) for name, f in compiled.items()}
+
+dense, rows = np.asarray(DENSE), np.repeat(np.arange(n), k)
+moved = np.where(np.asarray(x)[rows] != 0, np.clip(W.weight + (x[rows] * y[indices]), -1, 1), W.weight)
+paired = np.where(np.asarray(x)[indices] != 0, np.clip(W.weight + (y[rows] * x[indices]), -1, 1), W.weight)
+expected = {
+    "matvec": dense.T @ x, "transposed": dense @ y, "by columns": dense @ x, "outer": x[rows] * y[indices],
+    "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
+    "few columns": dense @ few, "dense": dense.T @ few, "drawn": drawn.to_dense().T @ x,
+}
+for name, value in expected.items():
+    np.testing.assert_allclose(alone[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
 
 def hammer(turn):
     names = list(programs)
@@ -132,6 +151,8 @@ def test_large_calls_from_many_threads_are_bitwise_the_same_for_any_number_of_th
     assert run_program(LARGE.replace("CORES", "(min(os.sched_getaffinity(0)),)")) == pooled
     one = run_program(LARGE.replace("CORES", "()"), XLA_FLAGS="--xla_cpu_multi_thread_eigen=false")
     assert one == pooled
+    # the form of the kernels for processors without AVX2, which would never run where tests do
+    assert run_program(LARGE.replace("CORES", "()"), NEUROPYTREE_BASELINE="1") == pooled
 
 
 def test_eight_devices_at_once():
