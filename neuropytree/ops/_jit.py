@@ -301,6 +301,13 @@ def jit_transposed_matvec(
 
     All rows are made, so a call costs all edges, however few of `y` are events. Arguments, errors and transformations
     as for `jit_matvec`, with `y` of shape `(cols,)` and `acc` of shape `(rows,)`.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_transposed_matvec(jnp.array(0.5), jnp.ones(800), 42, p=0.01, acc=jnp.zeros(1000))
+        ```
     """
     return _linear(transposed_p, weight, y, seed, acc, 1, impl, p, law, include_self, row_offset, col_offset)
 
@@ -325,6 +332,13 @@ def jit_outer(
     $\mathrm{out}_k = \mathrm{acc}_k + \sum_{ij} p_i q_j B_{k,ij}$. Rows where `pre` is zero are skipped. Arguments,
     errors and transformations as for `jit_matvec`, with `pre` of shape `(rows,)`, `post` of shape `(cols,)`, and `acc`
     of the shape that `weight` has there.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_outer(jnp.ones(1000), jnp.ones(800), 42, p=0.01, acc=jnp.zeros(()))  # the number of edges
+        ```
     """
     return _outer(pre, post, seed, acc, None, impl, p, law, include_self, row_offset, col_offset)
 
@@ -342,7 +356,17 @@ def jit_matmat(
     col_offset: ArrayLike = 0,
     impl: Impl = "auto",
 ) -> Float[Array, "cols columns"]:
-    """`jit_matvec` for each column of `x`, of shape `(rows, columns)`; each row is made once for all of them."""
+    """`jit_matvec` for each column of `x`, of shape `(rows, columns)`; each row is made once for all of them.
+
+    Arguments and errors are as there.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_matmat(jnp.array(0.5), jnp.ones((1000, 3)), 42, p=0.01, acc=jnp.zeros((800, 3)))
+        ```
+    """
     return _matrices(matvec_p, weight, x, seed, acc, impl, p, law, include_self, row_offset, col_offset)
 
 
@@ -359,7 +383,17 @@ def jit_transposed_matmat(
     col_offset: ArrayLike = 0,
     impl: Impl = "auto",
 ) -> Float[Array, "rows columns"]:
-    """`jit_transposed_matvec` for each column of `y`, of shape `(cols, columns)`."""
+    """`jit_transposed_matvec` for each column of `y`, of shape `(cols, columns)`.
+
+    Arguments and errors are as there.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_transposed_matmat(jnp.array(0.5), jnp.ones((800, 3)), 42, p=0.01, acc=jnp.zeros((1000, 3)))
+        ```
+    """
     return _matrices(transposed_p, weight, y, seed, acc, impl, p, law, include_self, row_offset, col_offset)
 
 
@@ -376,7 +410,17 @@ def jit_outer_matmat(
     col_offset: ArrayLike = 0,
     impl: Impl = "auto",
 ) -> Float[Array, "..."]:
-    """`jit_outer` summed over the columns of `pre`, shape `(rows, columns)`, and `post`, shape `(cols, columns)`."""
+    """`jit_outer` summed over the columns of `pre`, shape `(rows, columns)`, and `post`, shape `(cols, columns)`.
+
+    Arguments and errors are as there.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.jit_outer_matmat(jnp.ones((1000, 3)), jnp.ones((800, 3)), 42, p=0.01, acc=jnp.zeros(()))
+        ```
+    """
     pre, post = jnp.asarray(pre), jnp.asarray(post)
     if pre.ndim != 2 or post.ndim != 2 or pre.shape[1] != post.shape[1]:
         raise ValueError(f"pre has shape {pre.shape} and post {post.shape}; expected (rows, columns), (cols, columns)")
