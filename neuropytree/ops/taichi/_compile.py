@@ -93,8 +93,8 @@ def check_layout(ir: str, parameters: Any) -> None:
         raise ValueError(f"Taichi lays out arguments as {packed_type(ir)}, expected {expected}")
 
 
-def written(ir: str) -> set[int]:
-    """Which arguments, counted as they are packed, a kernel writes to."""
+def sources(ir: str) -> dict[str, int]:
+    """Which argument, counted as they are packed, each address in a kernel belongs to."""
     kind = re.escape(packed_type(ir))
     views = re.findall(rf"^ *(%\S+) = getelementptr {kind}, .*, i64 0, i32 (\d+), i32 1$", ir, re.MULTILINE)
     source = {value: int(argument) for value, argument in views}
@@ -104,9 +104,45 @@ def written(ir: str) -> set[int]:
             for operand in re.findall(r"%[\w.]+", operands):
                 if operand in source:
                     source.setdefault(value, source[operand])
+    return source
+
+
+def written(ir: str) -> set[int]:
+    """Which arguments, counted as they are packed, a kernel writes to."""
+    source = sources(ir)
     stores = re.findall(r"^ *store .*, \S+\* (%[\w.]+)", ir, re.MULTILINE)
     stores += re.findall(r"(?:atomicrmw \w+|cmpxchg|call void @llvm\.mem\w+\S*) *\(?[^%\n]*(%[\w.]+)", ir)
     return {source[value] for value in stores if value in source}
+
+
+def separated(ir: str) -> str:
+    """The text with it said that what a kernel writes to is no other argument's memory: XLA gives each result a buffer
+    of its own, or that of an operand which nothing else reads. Loops can then be made vector instructions of."""
+    source, results = sources(ir), sorted(written(ir))
+    domain, scope, first = "!90000", {result: f"!{90001 + n}" for n, result in enumerate(results)}, 90001 + len(results)
+    known = {(): ""}
+    lines = [f"{domain} = distinct !{{{domain}}}", *(f"{s} = distinct !{{{s}, {domain}}}" for s in scope.values())]
+
+    def among(scopes: list[str]) -> str:
+        if tuple(scopes) not in known:
+            known[tuple(scopes)] = f"!{first + len(known)}"
+            lines.append(f"{known[tuple(scopes)]} = !{{{', '.join(scopes)}}}")
+        return known[tuple(scopes)]
+
+    def say(access: re.Match[str]) -> str:
+        argument = source.get(access[1])
+        if argument is None or access[1] in views:
+            return access[0]
+        mine, others = (
+            among([scope[r] for r in results if r == argument]),
+            among([scope[r] for r in results if r != argument]),
+        )
+        return access[0] + (f", !alias.scope {mine}" if mine else "") + (f", !noalias {others}" if others else "")
+
+    kind = re.escape(packed_type(ir))
+    views = set(re.findall(rf"^ *(%\S+) = getelementptr {kind}, ", ir, re.MULTILINE))
+    ir = re.sub(r"^ *(?:%\S+ = load|store) .*\* (%[\w.]+), align \d+$", say, ir, flags=re.MULTILINE)
+    return "\n".join([ir, *lines, ""])
 
 
 BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
@@ -145,6 +181,7 @@ def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
         ir,
         flags=re.MULTILINE,
     )
+    ir = separated(ir)
 
     import llvmlite.binding as llvm
 
