@@ -93,7 +93,7 @@ class Brainevent(Contender):
         def flat(operands, acc, pair):  # its equal rows are an array of two dimensions, and its shared weight of one
             return call(operands, acc.reshape(m.data.shape), pair).reshape(shape)
 
-        return Loop(flat, (m.data, leaves), shape, pairs)
+        return Loop(flat, (m.data, leaves), shape, pairs, apart=cell.per_edge)
 
 
 class BraineventParallel(Brainevent):

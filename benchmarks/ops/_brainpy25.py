@@ -56,7 +56,7 @@ class BrainPy25(Contender):
         if cell.operation == "gradient":
             ct = jnp.asarray(cotangent(cell))
             pairs = [(x, ct) for x in xs]
-            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs)
+            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs, apart=cell.per_edge)
 
         def call(operands, acc, x):
             return acc + product(operands[0], operands[1:], x)

@@ -31,16 +31,33 @@ class Loop:
       that changes from call to call too.
     - `scan`: a `lax.scan` of fixed length instead of a loop over a number given at run time. (For the empty call, which
       is to be what it is in a simulation.)
+    - `apart`: each call is a turn of its own, with its events taken from a stack of them. Without it XLA makes one loop
+      of what several calls do at each edge, and goes over `acc` and the edges once for all of them.
     """
 
-    def __init__(self, call: Callable, operands: Any, shape: tuple[int, ...], xs: list, *, scan: bool = False):
+    def __init__(
+        self,
+        call: Callable,
+        operands: Any,
+        shape: tuple[int, ...],
+        xs: list,
+        *,
+        scan: bool = False,
+        apart: bool = False,
+    ):
         self.calls = len(xs)
-        self.xs = tuple(jax.tree_util.tree_map(jnp.asarray, x) for x in xs)
+        self._first = jax.tree_util.tree_map(jnp.asarray, xs[0])
+        if apart:
+            self.xs = jax.tree_util.tree_map(lambda *each: jnp.stack(each), *xs)
+        else:
+            self.xs = tuple(jax.tree_util.tree_map(jnp.asarray, x) for x in xs)
         self.operands = operands
         self._shape = shape
         self._acc = jnp.zeros(shape, jnp.float32)
 
         def turn(operands, acc, xs):
+            if apart:
+                return jax.lax.scan(lambda acc, x: (call(operands, *barrier((acc, x))), None), acc, xs)[0]
             for x in xs:
                 # Without it what doesn't depend on `acc` is the same in each turn, and XLA takes it out of the loop:
                 # products, or the cotangent gathered at the edges.
@@ -65,7 +82,7 @@ class Loop:
 
     def once(self) -> np.ndarray:
         """The result of one call, on the first events."""
-        return np.asarray(self._call(self.operands, jnp.zeros(self._shape, jnp.float32), self.xs[0]))
+        return np.asarray(self._call(self.operands, jnp.zeros(self._shape, jnp.float32), self._first))
 
     def many(self, turns: int) -> None:
         """`turns * self.calls` calls."""

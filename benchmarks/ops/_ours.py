@@ -87,13 +87,13 @@ class Ours(Contender):
                 (x, ct), (indices, indptr) = pair, operands
                 return npt.ops.csr_outer(x, ct, indices, indptr, acc=acc)
 
-            return Loop(outer, (indices, indptr), (matrix.nnz,), pairs)
+            return Loop(outer, (indices, indptr), (matrix.nnz,), pairs, apart=True)
         if cell.operation == "gradient":
 
             def product(w, fixed, x):
                 return npt.ops.csr_matvec(w, x, *fixed, acc=jnp.zeros(n, jnp.float32))
 
-            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs)
+            return Loop(gradient_call(product), (weight, (indices, indptr)), weight.shape, pairs, apart=cell.per_edge)
         raise Unsupported(f"'{cell.operation}' isn't written for this contender")
 
     def _by_columns(self, cell: Cell, matrix: Matrix, xs: list[np.ndarray]) -> Loop:

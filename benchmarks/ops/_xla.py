@@ -74,11 +74,11 @@ class Xla(Contender):
                 (x, ct), (indices, rows) = pair, operands
                 return acc + x.astype(jnp.float32)[rows] * ct[indices]
 
-            return Loop(outer, (indices, rows), (matrix.nnz,), pairs)
+            return Loop(outer, (indices, rows), (matrix.nnz,), pairs, apart=True)
 
         def product(w, fixed, x):
             indices, rows = fixed
             values = w * x.astype(jnp.float32)[rows]
             return jnp.zeros(n, jnp.float32).at[indices].add(values, mode="promise_in_bounds")
 
-        return Loop(gradient_call(product), (weight, (indices, rows)), weight.shape, pairs)
+        return Loop(gradient_call(product), (weight, (indices, rows)), weight.shape, pairs, apart=cell.per_edge)
