@@ -11,6 +11,9 @@ from dataclasses import dataclass
 #: Columns of the right-hand side of `matmat`.
 COLUMNS = 64
 
+#: Of a step of descent along a gradient.
+RATE = 0.5
+
 #: Operations on stored connections (CSR), and on connections made just in time.
 CSR_OPERATIONS = ("empty", "matvec", "transposed", "transposed-csc", "matmat", "gradient", "outer")
 JIT_OPERATIONS = ("jit-matvec", "jit-transposed")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._cells import COLUMNS, WEIGHT, Cell, parse_size
+from ._cells import COLUMNS, RATE, WEIGHT, Cell, parse_size
 
 #: Results may differ by rounding of float32 sums over thousands of terms in another order.
 RTOL = 1e-4
@@ -104,11 +104,12 @@ def cotangent(cell: Cell) -> np.ndarray:
 def expected(cell: Cell, matrix: Matrix, x: np.ndarray) -> np.ndarray:
     """What one call must give, by SciPy (the gradient of per-edge weights by NumPy).
 
-    The gradient of a shared weight has shape `()`; that of per-edge weights one entry for each edge.
+    A step along the gradient of a shared weight has shape `()`; along that of per-edge weights, an entry for each edge.
     """
     if cell.operation in ("gradient", "outer") and cell.per_edge:
         # One gradient of this size is 400 MB at the largest: cheaper to make again than to keep.
-        return np.repeat(x.astype(np.float32), matrix.degree) * cotangent(cell)[matrix.indices]
+        each = np.repeat(x.astype(np.float32), matrix.degree) * cotangent(cell)[matrix.indices]
+        return each if cell.operation == "outer" else -np.float32(RATE) * each
     name = f"{cell.operation}-{cell.size}-{cell.activity:g}-{cell.weights}-expected.npy"
     return kept(matrix.cache / name, lambda: _product(cell, matrix, x))
 
@@ -122,7 +123,7 @@ def _product(cell: Cell, matrix: Matrix, x: np.ndarray) -> np.ndarray:
     m = scipy.sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=(matrix.n, matrix.n))
     x = x.astype(np.float32)
     if cell.operation == "gradient":
-        return np.asarray(np.dot((m @ cotangent(cell)).astype(np.float64), x))
+        return np.asarray(-RATE * np.dot((m @ cotangent(cell)).astype(np.float64), x))
     return m @ x if cell.operation.startswith("transposed") else m.T @ x
 
 

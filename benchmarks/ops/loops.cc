@@ -8,6 +8,7 @@
 namespace {
 
 constexpr int64_t kColumns = 64;
+constexpr float kRate = 0.5f;  // of a step of descent
 
 template <bool homo>
 float weight_of(const float* w, int64_t e) {
@@ -80,7 +81,7 @@ void outer(const int32_t* __restrict indices, const int32_t* __restrict indptr, 
   }
 }
 
-// The gradient as a function returns it: an array of its own (`fresh`), which the caller then adds.
+// The gradient as a function returns it: an array of its own (`fresh`), along which the caller then takes a step.
 template <typename X>
 void gradient(const int32_t* __restrict indices, const int32_t* __restrict indptr, const X* __restrict x,
               const float* __restrict ct, float* __restrict fresh, float* __restrict acc, int64_t rows) {
@@ -93,7 +94,7 @@ void gradient(const int32_t* __restrict indices, const int32_t* __restrict indpt
       for (int64_t e = begin; e < end; ++e) fresh[e] = xi * ct[indices[e]];
   }
   const int64_t edges = indptr[rows];
-  for (int64_t e = 0; e < edges; ++e) acc[e] += fresh[e];
+  for (int64_t e = 0; e < edges; ++e) acc[e] -= kRate * fresh[e];
 }
 
 template <typename X>
@@ -106,7 +107,7 @@ void shared_gradient(const int32_t* __restrict indices, const int32_t* __restric
     for (int64_t e = indptr[i]; e < indptr[i + 1]; ++e) sum += ct[indices[e]];
     total += float(x[i]) * sum;
   }
-  *acc += float(total);
+  *acc -= kRate * float(total);
 }
 
 enum Operation { kMatvec, kTransposed, kByColumns, kMatmat, kOuter, kGradient, kSharedGradient };

@@ -100,7 +100,8 @@ def make_operator(
       no kernel.
     - `kernel`: `(acc, a, b, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
       `None`; with `hints=True` too where there are any. A kernel `name_batched` takes a whole batch; where there is
-      none, the kernel is called for one item after the other.
+      none, the kernel is called for one item after the other. A kernel `name_fresh` writes `f(a, b)` to memory of its
+      own; it is called where the program says that `acc` is zero.
     - `transpose_a`, `transpose_b`: `(ct, other, *indices, *hints, aval, batch, impl, **static)` to the cotangent of
       `a`, `b`.
     - `indices`: how many index arrays there are. What follows them are hints: more arrays for the kernel, which make
@@ -127,19 +128,22 @@ def make_operator(
         del impl
         return reference(*operands[:count], batch=batch, **static)
 
-    def quicker(target: str, *operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
-        native = functools.partial(_call_kernel, target, batch)
+    def quicker(target: str, *operands: Array, batch: Shape, impl: str, fresh: bool, **static: Any) -> Array:
+        native = functools.partial(_call_fresh if fresh else _call_kernel, target, batch)
         other = functools.partial(plain, batch=batch, impl=impl, **static)
         now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
         if isinstance(now, bool):
             return (native if now else other)(*operands)
         return jax.lax.cond(now, native, other, *operands)
 
-    def native(ctx: Any, *, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
+    def native(ctx: Any, into: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
         acc, a, b, *rest = ctx.avals_in
         hints = {"hints": True} if len(rest) > indices else {}
         target = kernel(acc, a, b, **hints, **static)
-        return functools.partial(quicker, target, impl=impl, batch=batch, **static) if target in kernels() else None
+        if target not in kernels():
+            return None
+        fresh = math.prod(batch) == 1 and f"{target}_fresh" in kernels() and _is_zero(into)
+        return functools.partial(quicker, target, impl=impl, batch=batch, fresh=fresh, **static)
 
     _register_lowerings(operator, plain, native)
 
@@ -206,7 +210,7 @@ def _register_lowerings(primitive: Primitive, plain: Callable[..., Any], native:
         return mlir.lower_fun(functools.partial(plain, impl=impl, **params), multiple_results=several)(ctx, *operands)
 
     def lower_cpu(ctx: Any, *operands: Any, impl: str, **params: Any) -> Any:
-        function = None if impl == "reference" else native(ctx, impl=impl, **params)
+        function = None if impl == "reference" else native(ctx, *operands, impl=impl, **params)
         if function is None:
             if impl == "taichi":
                 why = _bridge.load().reason or f"there is no kernel for {', '.join(x.dtype.name for x in ctx.avals_in)}"
@@ -215,7 +219,7 @@ def _register_lowerings(primitive: Primitive, plain: Callable[..., Any], native:
         return mlir.lower_fun(function, multiple_results=several)(ctx, *operands)
 
     mlir.register_lowering(primitive, lower_elsewhere)
-    mlir.register_lowering(primitive, lower_cpu, platform="cpu")
+    mlir.register_lowering(primitive, lower_cpu, platform="cpu", cacheable=False)  # which would hide what `acc` is
 
 
 def _tangents(out: list[Array], moves: list[Any]) -> list[Any]:
@@ -297,7 +301,7 @@ def make_function(
         )
         return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
 
-    def native(ctx: Any, *, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
+    def native(ctx: Any, *_: Any, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
         del impl
         target = kernel(*ctx.avals_in, **static)
         return functools.partial(call, target, ctx.avals_out) if target in kernels() else None
@@ -422,6 +426,25 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
         return out.at[o].set(_ffi(target, out[o], *operands, *indices))
 
     return jax.lax.fori_loop(0, full, item, flat[0]).reshape(acc.shape)
+
+
+def _call_fresh(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
+    """The kernel of the same name that writes what the other would add to an `acc` of zeros."""
+    del batch
+    out = jax.ShapeDtypeStruct((acc.size,), acc.dtype)
+    return jax.ffi.ffi_call(f"{target}_fresh", out)(a.reshape(-1), b.reshape(-1), *indices).reshape(acc.shape)
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether a value of a program that is being lowered is an array of zeros, as `jnp.zeros` makes it."""
+    made = getattr(value, "owner", None)
+    name = getattr(getattr(made, "operation", None), "name", getattr(made, "name", ""))
+    if name == "stablehlo.broadcast_in_dim":
+        return _is_zero(made.operands[0])
+    if name != "stablehlo.constant":
+        return False
+    number = made.attributes["value"]
+    return number.is_splat and float(number.get_splat_value().value) == 0
 
 
 def _plan(shape: Shape, batch: Shape) -> tuple[int, int] | None:

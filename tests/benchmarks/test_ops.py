@@ -101,12 +101,12 @@ def test_expected_gradients(tmp_path):
     x, ct = _inputs.events(cell)[0], _inputs.cotangent(cell)
     rows = np.repeat(np.arange(40), 5)
     each = x[rows] * ct[matrix.indices]
-    np.testing.assert_array_equal(_inputs.expected(cell, matrix, x), each)
+    np.testing.assert_array_equal(_inputs.expected(cell, matrix, x), -np.float32(0.5) * each)
     shared = small("gradient", weights="homogeneous", events="float")
     x = _inputs.events(shared)[0]
     total = _inputs.expected(shared, matrix, x)
     assert total.shape == ()
-    np.testing.assert_allclose(total, np.sum(x[rows] * ct[matrix.indices]), rtol=1e-5)
+    np.testing.assert_allclose(total, -0.5 * np.sum(x[rows] * ct[matrix.indices]), rtol=1e-5)
 
 
 def test_columns_hold_the_same_connections(tmp_path):

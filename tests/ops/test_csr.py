@@ -207,3 +207,39 @@ def test_operands_that_do_not_fit_are_named(change, error, match):
 def test_an_operator_without_a_rule_is_refused():
     with pytest.raises(TypeError, match=r"operator 'half' lacks the rules \['kernel', 'transpose_b'\]"):
         make_operator("half", reference=lambda *a: a[0], transpose_a=lambda *a: a[0])
+
+
+@pytest.mark.parametrize("size", [(12, 9, 40), (1, 5, 3), (17, 33, 0), (300, 400, 90_000)])
+@pytest.mark.parametrize("boolean", [False, True])
+def test_outer_into_zeros_writes_every_edge_and_the_room(size, boolean, impl):
+    """Where a program says that `acc` is zero the kernel writes to fresh memory, in parts if there is much."""
+    case = Case(*size, impl)
+    p, q = case.events(case.n_in, boolean=boolean), case.events(case.n_out)
+
+    @jax.jit
+    def into_zeros(p, q):
+        acc = jnp.zeros(case.room)
+        # what was in the memory before is not zero
+        junk = jax.lax.optimization_barrier(jnp.full(case.room, 7.0) * q.sum())
+        return npt.ops.csr_outer(p, q, case.indices, case.indptr, acc=acc, impl=impl), junk
+
+    if impl == "taichi" and case.room:
+        assert ("_fresh" in into_zeros.lower(p, q).as_text()) is (case.n_in > 0 and case.n_out > 0)
+    got = np.asarray(into_zeros(p, q)[0])
+    want = np.zeros(case.room)
+    want[: case.nnz] = np.asarray(p, float)[case.rows] * np.asarray(q)[case.cols]
+    np.testing.assert_array_equal(got, want)
+
+
+def test_outer_into_something_adds_to_it_though_it_was_made_like_zeros(impl):
+    case = Case(12, 9, 40, impl)
+    p, q = case.events(12), case.events(9)
+
+    def call(acc):
+        return npt.ops.csr_outer(p, q, case.indices, case.indptr, acc=acc, impl=impl)
+
+    ones, zeros = (jax.jit(lambda v=v: call(jnp.full(case.room, v)))() for v in (1.0, 0.0))
+    np.testing.assert_allclose(ones, zeros + 1, rtol=1e-14)
+    # a carry that begins at zero does not stay there
+    looped = jax.jit(lambda: jax.lax.fori_loop(0, 3, lambda _, acc: call(acc), jnp.zeros(case.room)))()
+    np.testing.assert_allclose(looped, 3 * zeros, rtol=1e-14)

@@ -198,6 +198,40 @@ def _outer(real, p_size: int, q_size: int):
     return body
 
 
+def _fresh_outer(real, p_event, q_event, q_size: int):
+    """`out[e] = p[i] * q[j]`: what is written need not be zero before. Items are rows; parts, ranges of them."""
+    masked = masking(real, q_size)
+    p_array, q_array, real_array = array(p_event), array(q_event), array(real)
+
+    @ti.kernel
+    def kernel(p: p_array, q: q_array, indices: INDEX, indptr: INDEX, out: real_array, span: INDEX):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            rows, begin, part, parts = indptr.shape[0] - 1, span[0], span[2], span[3]
+            i = begin + share(rows - begin, part, parts)
+            end = begin + share(rows - begin, part + 1, parts)
+            first = indptr[i]
+            while i < end and (indptr[i] - first < span[1] or parts > 1):
+                pre, next_row = ti.cast(p[i], real), i + 1
+                if silent(pre):
+                    # silent rows are written together: there may be few edges in each
+                    while next_row < end and silent(p[next_row]) and (indptr[next_row] - first < span[1] or parts > 1):
+                        next_row += 1
+                    for e in range(indptr[i], indptr[next_row]):
+                        out[e] = ti.cast(0, real)
+                else:
+                    for e in range(indptr[i], indptr[next_row]):
+                        out[e] = masked(pre, q[indices[e]])
+                i = next_row
+            if i == rows and part == parts - 1:
+                for e in range(indptr[rows], out.shape[0]):  # the room in reserve
+                    out[e] = ti.cast(0, real)
+            span[4] = ti.select(i < end, i, -1)
+            span[5] = 0
+
+    return kernel
+
+
 def _linear(body, real, event, batched: bool):
     real_array, event_array = array(real, 1 + batched), array(event, 1 + batched)
     if batched:
@@ -321,6 +355,10 @@ def _kernels() -> dict[str, Kernel]:
             kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched)
             operands = (values, p_operand, q_operand, *edges)
             kernels[f"npt_csr_outer_{name}_{p}_{q}{suffix}"] = Kernel(kernel, operands, parts=4)
+            if not batched:
+                fresh, plain = _fresh_outer(real, p_event, q_event, q_size), kinds(name, words=False)
+                operands = (plain[p].operand, plain[q].operand, INDICES, INDICES)
+                kernels[f"npt_csr_outer_{name}_{p}_{q}_fresh"] = Kernel(fresh, operands, 0, (values,), parts=4)
     return kernels
 
 
