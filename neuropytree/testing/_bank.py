@@ -51,7 +51,10 @@ def stepper_bank() -> dict[str, tuple[integrate.AbstractStepper, int]]:
         integrate.CashKarp(),
         integrate.DormandPrince(),
     ]
-    return {stepper.tableau.name: (stepper, stepper.tableau.order) for stepper in explicit} | {
+    found: dict[str, tuple[integrate.AbstractStepper, int]] = {
+        stepper.tableau.name: (stepper, stepper.tableau.order) for stepper in explicit
+    }
+    return found | {
         "ExponentialEuler": (integrate.ExponentialEuler(), 1),
         "ExponentialHeun": (integrate.ExponentialHeun(), 2),
         "BackwardEuler": (integrate.BackwardEuler(), 1),

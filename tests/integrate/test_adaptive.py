@@ -36,8 +36,8 @@ def test_steps_are_rejected_and_the_error_kept(name):
     stepper = Adaptive(PAIRS[name], rtol=1e-6, atol=1e-6)
     sol = jax.jit(lambda y: stepper.solve(Transient(), 0.0, 1.0, 1.0, y, None))(jnp.asarray(2.0))
     assert sol.stats["num_rejected_steps"] >= 4 and sol.stats["num_accepted_steps"] > 20
-    # the global error of a contracting field is of the size of the local one
-    assert abs(float(sol.ys[0]) - transient(1.0)) < 2e-6
+    # the global error of a contracting field is that of the last few steps
+    assert abs(float(sol.ys[0]) - transient(1.0)) < 3e-6
 
 
 def test_an_explicit_step_that_is_not_rejected_would_be_useless():

@@ -86,7 +86,9 @@ def test_inputs_over_time_are_held_and_functions_of_it_are_not():
 
 
 @pytest.mark.parametrize(
-    "stepper", [None, ExponentialEuler(), npt.integrate.CrankNicolson(), Adaptive(DormandPrince())], ids=str
+    "stepper",
+    [None, ExponentialEuler(), npt.integrate.CrankNicolson(), Adaptive(DormandPrince())],
+    ids=["RK4", "ExponentialEuler", "CrankNicolson", "Adaptive"],
 )
 def test_a_run_in_two_pieces_gives_the_same_bits(stepper):
     """At a dt whose multiples are no exact floats, with a field that reads the time and inputs over it."""
