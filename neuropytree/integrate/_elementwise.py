@@ -32,6 +32,27 @@ def require_elementwise(function: Callable[[Array], Array], x: Array, name: str)
         )
 
 
+def independent_elements(function: Callable[..., Any], xs: list[Array]) -> bool:
+    """Whether each element of the results of `function(*xs)` depends on that element of each of `xs` alone."""
+    if len({x.shape for x in xs}) != 1:
+        return False
+    if xs[0].size == 1:
+        return True
+    closed = jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in xs))
+    shapes = {v.aval.shape for v in closed.jaxpr.outvars}
+    return shapes == {xs[0].shape} and _coupling(closed.jaxpr, [True] * len(xs))[0] is None
+
+
+def depends(function: Callable[..., Any], x: Any) -> bool:
+    """Whether `function(x)` makes any use of the values in `x`, as far as its traced operations tell."""
+    jaxpr = jax.make_jaxpr(function)(x).jaxpr
+    marked = set(jaxpr.invars)
+    for eqn in jaxpr.eqns:
+        if any(not hasattr(v, "val") and v in marked for v in eqn.invars):
+            marked |= set(eqn.outvars)
+    return any(not hasattr(v, "val") and v in marked for v in jaxpr.outvars)
+
+
 def _coupling(jaxpr: Any, dependent: list[bool]) -> tuple[str | None, list[bool]]:
     """The first operation that couples elements of a dependent variable, and which outputs depend on one."""
     marked = {v for v, d in zip(jaxpr.invars, dependent, strict=True) if d}

@@ -1,0 +1,102 @@
+"""A field from one function for each variable, whose parameters are matched by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import PyTree
+
+from .._errors import listing
+from .._types import Scalar
+from ._base import AbstractField
+
+
+class Joint(AbstractField):
+    """The field of a dictionary of derivatives, one function for each variable.
+
+    A parameter of a function is the variable of that name, the time if it is called `t`, or else the argument of that
+    name. A parameter with a default may be left out of the arguments.
+
+    **Arguments:**
+
+    - `equations`: for each variable the function that gives its derivative (per ms).
+
+    The state is a dictionary with the same keys, the arguments (`u`) a dictionary or `None`.
+
+    **Raises:** `TypeError` for something that isn't a function with named parameters, and at trace time `ValueError`
+    for a parameter that nothing is called like, an argument that nobody reads, and a variable without an equation or
+    without a value.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        field = npt.integrate.Joint({
+            "v": lambda v, w, current: v - v**3 / 3 - w + current,
+            "w": lambda w, v: 0.08 * (v + 0.7 - 0.8 * w),
+        })
+        sol = npt.integrate.odeint(field, {"v": 0.0, "w": 0.0}, {"current": 0.5}, dt=0.1, duration=10.0)
+        ```
+    """
+
+    equations: dict[str, Callable[..., Any]]
+    parameters: dict[str, tuple[inspect.Parameter, ...]] = eqx.field(static=True)
+
+    def __init__(self, equations: Mapping[str, Callable[..., Any]]):
+        if not isinstance(equations, Mapping) or not equations:
+            raise TypeError(f"Joint got {equations!r}; expected a dictionary of a derivative for each variable")
+        if "t" in equations:
+            raise ValueError("a variable is called 't', which is the time; call it something else")
+        self.equations = dict(equations)
+        self.parameters = {name: _parameters(name, f) for name, f in equations.items()}
+
+    def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
+        given = {} if u is None else u
+        if not isinstance(y, Mapping) or set(y) != set(self.equations):
+            names = listing(y) if isinstance(y, Mapping) else f"a {type(y).__name__}"
+            raise ValueError(
+                f"the state has {names} and the equations are for {listing(self.equations)}; give each variable a "
+                "value and an equation"
+            )
+        if not isinstance(given, Mapping):
+            raise ValueError(f"the arguments are a {type(given).__name__}; the equations need a dictionary by name")
+        both = [name for name in given if name in y or name == "t"]
+        if both:
+            raise ValueError(f"the arguments have {listing(both)}, which are variables or the time already")
+        read = {p.name for parameters in self.parameters.values() for p in parameters}
+        unread = [name for name in given if name not in read]
+        if unread:
+            raise ValueError(f"the arguments have {listing(unread)}, which no equation takes")
+        known = {**given, **y, "t": t}
+        return {name: self._derivative(name, known) for name in y}
+
+    def _derivative(self, name: str, known: dict[str, Any]) -> Any:
+        positional, named = [], {}
+        for p in self.parameters[name]:
+            if p.name not in known and p.default is inspect.Parameter.empty:
+                arguments = [x for x in known if x not in self.equations and x != "t"]
+                raise ValueError(
+                    f"the equation for '{name}' takes '{p.name}', which is neither a variable "
+                    f"{listing(self.equations)}, nor the time 't', nor an argument {listing(arguments)}"
+                )
+            value = known.get(p.name, p.default)
+            if p.kind is inspect.Parameter.KEYWORD_ONLY:
+                named[p.name] = value
+            else:
+                positional.append(value)
+        return self.equations[name](*positional, **named)
+
+
+def _parameters(name: str, function: Any) -> tuple[inspect.Parameter, ...]:
+    expected = "expected a function whose parameters are named"
+    if not callable(function):
+        raise TypeError(f"the equation for '{name}' is a {type(function).__name__}; {expected}")
+    try:
+        parameters = tuple(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        raise TypeError(f"the equation for '{name}' has no signature; {expected}") from None
+    bad = [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if bad:
+        raise TypeError(f"the equation for '{name}' takes any number of arguments, as {listing(bad)}; {expected}")
+    return parameters
