@@ -12,7 +12,7 @@ from jaxtyping import Array, Key, PyTree
 from .._errors import listing, no_key
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper
-from ._elementwise import dependence
+from ._dependence import dependence
 
 Calculus = Literal["ito", "stratonovich"]
 Kind = Literal["diagonal", "scalar", "general"]
