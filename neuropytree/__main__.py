@@ -84,9 +84,9 @@ def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         parser.error(f"--out is {out}; it can't be written ({error.strerror})")
     if fresh:
         out.unlink()
+    from ._check import whole_steps
     from ._demo import SHOWN, demo
     from .ops import implementation
-    from .simulate._check import whole_steps
 
     try:
         n_steps = whole_steps(options.duration, options.dt)

@@ -20,3 +20,15 @@ def exprel(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
     for k in range(terms - 1, 0, -1):
         series = series * near + 1 / math.factorial(k)
     return jnp.where(small, series, jnp.expm1(far) / far)
+
+
+def exprel2(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
+    r"""The second of the exponential functions, $(e^x - 1 - x)/x^2$, with its limit 1/2 at 0; otherwise as `exprel`."""
+    x = jnp.asarray(x)
+    terms = 19 if x.dtype == jnp.float64 else 12
+    small = jnp.abs(x) < 1
+    near, far = jnp.where(small, x, 0), jnp.where(small, 1, x)
+    series = jnp.full_like(near, 1 / math.factorial(terms + 1))
+    for k in range(terms - 1, 0, -1):
+        series = series * near + 1 / math.factorial(k + 1)
+    return jnp.where(small, series, (jnp.expm1(far) / far - 1) / far)

@@ -76,10 +76,11 @@ class AbstractStepper(eqx.Module):
         """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it."""
 
 
-def refuse_noise(stepper: AbstractStepper, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:
-    """An ODE stepper must not drop a declared noise without a word."""
+def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:
+    """An ODE stepper, or the method of that name, must not drop a declared noise without a word."""
     if field.diffusion(t, y, u) is not None:
+        name = stepper if isinstance(stepper, str) else type(stepper).__name__
         raise ValueError(
-            f"{type(stepper).__name__} has no noise, but {type(field).__name__} declares a diffusion: "
+            f"{name} has no noise, but {type(field).__name__} declares a diffusion: "
             "use a stepper for noise, such as ExponentialEulerMaruyama, or leave the noise amplitude out"
         )

@@ -1,63 +1,63 @@
-"""Explicit fixed-step methods."""
+"""Explicit Runge–Kutta steps from a tableau."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
+from ._tableau import ButcherTableau
 
 
-def _add(y: PyTree, *terms: tuple[Any, PyTree]) -> PyTree:
+class ExplicitRungeKutta(AbstractStepper):
+    r"""One step of an explicit Runge–Kutta method, at the clock's `dt`, with the input held.
+
+    Coefficients that vanish cost nothing, nor do stages that only an embedded solution needs.
+
+    **Arguments:**
+
+    - `tableau`: its coefficients. The methods that have a name are functions, such as `RK4()`, `Ralston3()`,
+      `DormandPrince()`.
+
+    Source: Hairer, Nørsett & Wanner 1993, doi:10.1007/978-3-540-78862-1.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        cell = npt.neurons.LIF(10, stepper=npt.integrate.ExplicitRungeKutta(npt.integrate.SSPRK3().tableau))
+        ```
+    """
+
+    tableau: ButcherTableau = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.tableau, ButcherTableau):
+            raise TypeError(f"ExplicitRungeKutta got {self.tableau!r}; expected a ButcherTableau")
+
+    def step(
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+    ) -> PyTree:
+        del key
+        refuse_noise(self.tableau.name, field, t, y, u)
+        c, a, b = self.tableau.c, self.tableau.a, self.tableau.b
+        slopes: dict[int, PyTree] = {}
+        for n in self.tableau.stages:
+            node = float(c[n])
+            slopes[n] = field.vector_field(t + node * dt if node else t, _moved(y, dt, a[n], slopes), u)
+        return _moved(y, dt, b, slopes)
+
+
+def _moved(y: PyTree, dt: Scalar, weights: Sequence[Any], slopes: Mapping[int, PyTree]) -> PyTree:
+    """`y` plus `dt` times the weighted slopes."""
+    used = [(float(w) * dt, slopes[n]) for n, w in enumerate(weights) if w]
+
     def total(leaf: Array, *increments: Array) -> Array:
-        for (weight, _), increment in zip(terms, increments, strict=True):
+        for (weight, _), increment in zip(used, increments, strict=True):
             leaf = leaf + weight * increment
         return leaf
 
-    return jax.tree.map(total, y, *(tree for _, tree in terms))
-
-
-class Euler(AbstractStepper):
-    r"""Forward Euler, $y + \Delta t\, f(t, y)$; order 1.
-
-    !!! example
-
-        ```python
-        import neuropytree as npt
-        cell = npt.neurons.LIF(10, stepper=npt.integrate.Euler())
-        ```
-    """
-
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
-        del key
-        refuse_noise(self, field, t, y, u)
-        return _add(y, (dt, field.vector_field(t, y, u)))
-
-
-class RK4(AbstractStepper):
-    """The classical Runge–Kutta method; order 4. The input is held over the step.
-
-    Source: Kutta 1901; Hairer, Nørsett & Wanner 1993, doi:10.1007/978-3-540-78862-1, table II.1.2.
-
-    !!! example
-
-        ```python
-        import neuropytree as npt
-        cell = npt.neurons.LIF(10, stepper=npt.integrate.RK4())
-        ```
-    """
-
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
-        del key
-        refuse_noise(self, field, t, y, u)
-        half = t + dt / 2
-        k1 = field.vector_field(t, y, u)
-        k2 = field.vector_field(half, _add(y, (dt / 2, k1)), u)
-        k3 = field.vector_field(half, _add(y, (dt / 2, k2)), u)
-        k4 = field.vector_field(t + dt, _add(y, (dt, k3)), u)
-        return _add(y, (dt / 6, k1), (dt / 3, k2), (dt / 3, k3), (dt / 6, k4))
+    return jax.tree.map(total, y, *(slope for _, slope in used))

@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 
 from .._types import Scalar
 from ._base import AbstractField
-from ._noise import AbstractSDEStepper, Calculus, Noise, check_calculus, move, noise_of, require_own, scaled
+from ._noise import AbstractSDEStepper, Calculus, check_calculus, move, noise_of, require_own, scaled
 
 
 def _second(dW: PyTree, dt: Scalar, calculus: Calculus) -> PyTree:
@@ -23,8 +23,8 @@ class Milstein(AbstractSDEStepper):
     $$y(t + \Delta t) = y + f\,\Delta t + g\,\Delta W + \tfrac12\, g g'\,(\Delta W^2 - \Delta t),$$
 
     with $\Delta W^2$ alone in the last bracket in the calculus of Stratonovich. The product $g g'$ is one forward-mode
-    derivative of the amplitude along itself. Strong and weak order 1. Takes diagonal noise of which each element depends
-    on itself (and on variables without noise) alone, and scalar noise.
+    derivative of the amplitude along itself. Strong and weak order 1. Takes diagonal noise of which each element
+    depends on itself (and on variables without noise) alone, and scalar noise.
 
     **Arguments:**
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Key, PyTree
 from .._errors import listing, no_key
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper
-from ._dependence import dependence
+from ._elementwise import dependence
 
 Calculus = Literal["ito", "stratonovich"]
 Kind = Literal["diagonal", "scalar", "general"]
@@ -40,7 +40,9 @@ class ScalarNoise(eqx.Module):
 
 
 class GeneralNoise(eqx.Module):
-    r"""$m$ Wiener processes, each of which may reach every element, $\mathrm{d}y_i = \dots + \sum_j g_{ij}\,\mathrm{d}W_j$.
+    r"""$m$ Wiener processes, each of which may reach every element,
+
+    $$\mathrm{d}y_i = \dots + \sum_j g_{ij}\,\mathrm{d}W_j.$$
 
     **Arguments:**
 
@@ -68,7 +70,7 @@ class Noise(eqx.Module):
     amplitude: PyTree
 
     def times(self, w: PyTree) -> PyTree:
-        """The increments of the variables for increments `w` of the Wiener processes; `None` where there is no noise."""
+        """The increments of the variables for those of the Wiener processes, `w`; `None` where there is no noise."""
         if self.kind == "diagonal":
             return jax.tree.map(_product, self.amplitude, w, is_leaf=_is_none)
         if self.kind == "scalar":
@@ -166,13 +168,13 @@ def noise_of(stepper: AbstractSDEStepper, field: AbstractField, t: Scalar, y: Py
             amplitudes = structure.flatten_up_to(given)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"the diffusion of {whose} has the structure {jax.tree.structure(given)}; expected that of y, {structure}, "
-                "with None for a variable without noise"
+                f"the diffusion of {whose} has the structure {jax.tree.structure(given)}; expected that of y, "
+                f"{structure}, with None for a variable without noise"
             ) from error
     if all(g is None for g in amplitudes):
         raise ValueError(
-            f"{who} needs noise, but {whose} declares no diffusion: give it an amplitude (sigma), or use a stepper without "
-            "noise"
+            f"{who} needs noise, but {whose} declares no diffusion: give it an amplitude (sigma), or use a stepper "
+            "without noise"
         )
     amplitudes = [_checked(g, leaf, kind, p) for g, leaf, p in zip(amplitudes, leaves, paths, strict=True)]
     if kind == "general" and len({g.shape[-1] for g in amplitudes if g is not None}) > 1:
@@ -199,9 +201,9 @@ def require_own(stepper: AbstractSDEStepper, noise: Noise, field: AbstractField,
         if others or (leaves[n].size > 1 and one.get(n) is not None):
             of = f"on variable {others[0]}" if others else f"on its other elements (by '{one[n]}')"
             raise ValueError(
-                f"{type(stepper).__name__}: the amplitude of the diagonal noise of variable {n} of {type(field).__name__} "
-                f"depends {of}, which has noise of its own; the scheme would lose its order: use EulerMaruyama (Itô), or "
-                "EulerHeun or StochasticHeun (Stratonovich)"
+                f"{type(stepper).__name__}: the amplitude of the diagonal noise of variable {n} of "
+                f"{type(field).__name__} depends {of}, which has noise of its own; the scheme would lose its order: "
+                "use EulerMaruyama (Itô), or EulerHeun or StochasticHeun (Stratonovich)"
             )
 
 
@@ -234,14 +236,15 @@ def _checked(g: Any, leaf: Array, kind: Kind, path: str) -> Array | None:
     if kind == "general":
         if g.ndim != leaf.ndim + 1 or g.shape[:-1] != leaf.shape:
             raise ValueError(
-                f"the amplitude of general noise of {path} has shape {g.shape}; expected {leaf.shape} and one axis more, "
-                "the number of Wiener processes"
+                f"the amplitude of general noise of {path} has shape {g.shape}; expected {leaf.shape} and one axis "
+                "more, the number of Wiener processes"
             )
         return g
     over = len(g.shape) > leaf.ndim
     if over or any(a not in (1, b) for a, b in zip(g.shape[::-1], leaf.shape[::-1], strict=False)):
         raise ValueError(
-            f"the amplitude of {kind} noise of {path} has shape {g.shape}; expected {leaf.shape} or (), as its variable has"
+            f"the amplitude of {kind} noise of {path} has shape {g.shape}; expected {leaf.shape}, as its variable has, "
+            "or ()"
         )
     return g
 

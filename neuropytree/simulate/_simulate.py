@@ -10,9 +10,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from .._check import broken, broken_message, check_dt, guard, whole_steps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..integrate import AbstractStepper
-from ._check import broken, broken_message, check_dt, guard, whole_steps
 from ._inputs import Inputs, sort_inputs
 from ._progress import progress_bar
 

@@ -11,7 +11,7 @@ import pytest
 import neuropytree as npt
 from neuropytree import integrate
 from neuropytree.integrate import AbstractField, GeneralNoise, ScalarNoise
-from neuropytree.integrate._dependence import dependence
+from neuropytree.integrate._elementwise import dependence
 from neuropytree.testing import sde_stepper_bank
 
 from ..helpers import assert_same_bits
@@ -297,9 +297,131 @@ def test_membrane_noise_by_every_stepper(name, x64):
         assert np.isfinite(slope) and slope > 0
 
 
-@EVERY
+@pytest.mark.parametrize("name", ["EulerMaruyama", "StochasticHeun", "SRK1W1"])
 def test_free_membrane_has_the_variance_of_its_noise(name):
     model = cell(BANK[name][0], n=4000, v_th=1e3, sigma=0.4)
     v = run(model, model.init(dt=0.1), 1200).out["v"][-1]
     # sigma^2 tau / 2 by then; four standard errors, and what steps of dt / tau = 1/200 leave
     assert float(v.var()) == pytest.approx(0.4**2 * 20.0 / 2, rel=4 * np.sqrt(2 / 4000) + 0.01)
+
+
+# sdeint
+
+
+def geometric(t, y, args):
+    return jax.tree.map(lambda x: args["a"] * x, y)
+
+
+def amplitude(t, y, args):
+    return jax.tree.map(lambda x: args["b"] * x, y)
+
+
+ARGS = {"a": 0.1, "b": 0.3}
+
+
+def solve(f=geometric, g=amplitude, y0=1.0, args=ARGS, *, n=50, key=KEY, **options):
+    return integrate.sdeint(f, g, y0, args, dt=0.1, duration=0.1 * n, key=key, **options)
+
+
+@pytest.mark.parametrize("name", ["EulerMaruyama", "Milstein, Stratonovich", "SRK2W1"])
+def test_sdeint_is_the_steps_with_the_keys_of_the_run(name):
+    stepper = BANK[name][0]
+    sol = solve(y0={"x": jnp.ones(3), "y": 2.0}, stepper=stepper, noise="scalar", every=5, start=7)
+    field = Plain(lambda y: geometric(0, y, ARGS), lambda y: ScalarNoise(amplitude(0, y, ARGS)))
+    y = {"x": jnp.ones(3), "y": jnp.asarray(2.0)}
+    for k in range(7, 57):
+        tick = npt.Tick.at(k, dt=0.1, key=KEY)
+        y = stepper.step(field, tick.t, y, None, 0.1, tick.key)
+    for got in (sol.state, jax.tree.map(lambda x: x[-1], sol.ys)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), got, y)
+    np.testing.assert_allclose(sol.ts, 0.1 * np.arange(12, 58, 5), rtol=1e-12)
+    assert sol.ys["x"].shape == (10, 3) and sol.ys["y"].shape == (10,)
+
+
+def test_sdeint_goes_on_and_is_vmapped_over_keys_and_differentiated():
+    y0 = jnp.ones(4)
+    whole, first = solve(y0=y0), solve(y0=y0, n=20)
+    rest = solve(y0=first.state, n=30, start=20)
+    assert_same_bits(whole.ys, jnp.concatenate([first.ys, rest.ys]))
+    assert_same_bits(whole.state, rest.state)
+    assert_same_bits(whole.ys, jax.jit(lambda y: solve(y0=y).ys)(y0))
+    keys = jax.random.split(KEY, 3)
+    together = jax.vmap(lambda k: solve(y0=y0, key=k).ys)(keys)
+    for k, ys in zip(keys, together, strict=True):
+        np.testing.assert_allclose(solve(y0=y0, key=k).ys, ys, rtol=1e-12)
+
+    def end(b, y0):
+        return solve(y0=y0, args={"a": 0.1, "b": b}).state
+
+    # on a fixed path: against central differences, whose error is that of the square of the step
+    slopes = jax.grad(end, argnums=(0, 1))(0.3, 1.0)
+    h = 1e-6
+    want = (end(0.3 + h, 1.0) - end(0.3 - h, 1.0)) / (2 * h), (end(0.3, 1.0 + h) - end(0.3, 1.0 - h)) / (2 * h)
+    np.testing.assert_allclose(slopes, want, rtol=1e-7)
+
+
+def test_sdeint_reads_the_equation_in_the_calculus_asked_for():
+    """The mean of a geometric Brownian motion tells which."""
+    means = {}
+    for calculus in ("ito", "stratonovich"):
+        y = solve(y0=jnp.ones(40_000), args={"a": 0.0, "b": 0.3}, calculus=calculus).state
+        means[calculus] = float(y.mean())
+    # standard deviation of the end 0.75 and 0.94; four standard errors, and 5 % of steps for the drift by the noise
+    assert means["ito"] == pytest.approx(1.0, abs=4 * 0.75 / 200)
+    assert means["stratonovich"] == pytest.approx(np.exp(0.045 * 5), abs=4 * 0.94 / 200 + 0.01)
+    default = solve(y0=jnp.ones(9), stepper=integrate.StochasticHeun())
+    assert_same_bits(default, solve(y0=jnp.ones(9), stepper=integrate.StochasticHeun(), calculus="stratonovich"))
+
+
+def test_sdeint_takes_dictionaries_of_derivatives():
+    equations = {"v": lambda v, w, t: v - v**3 / 3 - w + jnp.sin(t), "w": lambda w, v, rate=0.08: rate * (v - w)}
+    noise = {"v": lambda sigma, v: sigma * v}
+    by_name = solve(equations, noise, {"v": 0.5, "w": 0.0}, {"sigma": 0.2})
+
+    def f(t, y, sigma):
+        return {"v": y["v"] - y["v"] ** 3 / 3 - y["w"] + jnp.sin(t), "w": 0.08 * (y["v"] - y["w"])}
+
+    plain = solve(f, lambda t, y, sigma: {"v": sigma * y["v"], "w": None}, {"v": 0.5, "w": 0.0}, 0.2)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), by_name.ys, plain.ys)
+    with pytest.raises(ValueError, match=r"noise for \['x'\]; the variables are \['v', 'w'\]"):
+        solve(equations, {"x": lambda sigma: sigma}, {"v": 0.5, "w": 0.0}, {"sigma": 0.2})
+    with pytest.raises(ValueError, match="the noise of 'v' takes 'sigma'"):
+        solve(equations, noise, {"v": 0.5, "w": 0.0}, {})
+    with pytest.raises(ValueError, match="ODE|has no noise"):
+        field = integrate.Joint(equations, noise)
+        integrate.odeint(field, {"v": 0.5, "w": 0.0}, {"sigma": 0.2}, dt=0.1, duration=1.0)
+
+
+def test_sdeint_with_correlated_noise():
+    """Two processes that reach two variables: the covariance of the end is the square of their matrix."""
+    m = np.array([[0.5, 0.0], [0.3, 0.4]])
+    y0 = {"x": jnp.zeros(()), "y": jnp.zeros(())}
+
+    def g(t, y, args):
+        return {"x": jnp.asarray(m[0]), "y": jnp.asarray(m[1])}
+
+    def end(key):
+        return solve(lambda t, y, args: jax.tree.map(jnp.zeros_like, y), g, y0, None, key=key, noise="general").state
+
+    y = jax.vmap(end)(jax.random.split(KEY, 10_000))
+    # four standard errors of the largest entry
+    np.testing.assert_allclose(np.cov(y["x"], y["y"]), 5.0 * m @ m.T, atol=4 * 1.25 * np.sqrt(2 / 10_000))
+
+
+def test_sdeint_refuses_what_cannot_be():
+    with pytest.raises(TypeError, match="expected one for noise"):
+        solve(stepper=integrate.RK4())
+    with pytest.raises(ValueError, match="calculus is 'stratonovich', but SRK1W1 is a scheme for 'ito'"):
+        solve(stepper=integrate.SRK1W1(), calculus="stratonovich")
+    with pytest.raises(ValueError, match="calculus='both'"):
+        solve(calculus="both")
+    with pytest.raises(ValueError, match="noise is 'vector'"):
+        solve(noise="vector")
+    with pytest.raises(ValueError, match="takes diagonal and scalar noise"):
+        solve(noise="general", g=lambda t, y, args: jnp.ones(2), stepper=integrate.Milstein())
+    with pytest.raises(TypeError, match="two functions .* or two dictionaries"):
+        solve({"x": lambda x: x}, amplitude, {"x": 1.0})
+    with pytest.raises(ValueError, match="not a whole number"):
+        solve(n=0.55)
+    with pytest.raises(FloatingPointError, match="non-finite"):
+        solve(f=lambda t, y, args: y**3 * 1e9, y0=10.0)

@@ -168,7 +168,7 @@ def nodes():
 
 
 def moments(stepper, field, y0, n):
-    """The first two moments after `n` steps of a field that is linear: those of one step, iterated, without sampling."""
+    """The first two moments after `n` steps of a linear field: those of one step, iterated, without sampling."""
     a, z, weight = nodes()
     dt = T / n
     dW, dZ = np.sqrt(dt) * a, dt**1.5 * z
@@ -253,7 +253,7 @@ def test_strong_order_with_general_noise_that_commutes(name):
 
 
 class Turning(Problem):
-    """Two variables and one Wiener process: dX = A X dt + B X dW, A and B multiples of the same rotation and scaling."""
+    """Two variables and one Wiener process: dX = A X dt + B X dW with matrices that commute."""
 
     A, B = np.array([[-0.3, 1.0], [-1.0, -0.3]]), np.array([[0.4, -0.6], [0.6, 0.4]])
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Bool
 
-from .._types import fields_of, variables
+from ._types import fields_of, variables
 
 
 def whole_steps(duration: float, dt: float) -> int:

@@ -1,0 +1,311 @@
+"""A plain right-hand side, integrated in one call."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from .._check import broken, broken_message, guard, whole_steps
+from .._errors import listing
+from .._types import Scalar, Tick, as_parameter
+from ._adaptive import Adaptive
+from ._base import AbstractField, AbstractStepper
+from ._joint import Joint
+from ._tableaux import RK4
+
+if TYPE_CHECKING:
+    import diffrax
+
+
+class Trajectory(eqx.Module):
+    """What `odeint` and `sdeint` return.
+
+    - `ts`: time of each record (ms), at the end of the step that was recorded.
+    - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
+    - `state`: the variables at the end, to go on from.
+    - `dense`: Diffrax's interpolation, or `None` if it wasn't asked for.
+    """
+
+    ts: Float[Array, " records"]
+    ys: PyTree
+    state: PyTree
+    dense: "diffrax.DenseInterpolation | None"
+
+    def evaluate(self, t: Float[Array, "..."] | float) -> PyTree:
+        """The variables at the time or times `t` of the run, by dense output; the axes of `t` come first.
+
+        **Raises:** `ValueError` unless `odeint` was called with `dense=True`, and for times outside of the run (not
+        checked inside of transformations).
+        """
+        if self.dense is None:
+            raise ValueError("this run has no dense output; call odeint with dense=True and stepper=Adaptive(...)")
+        t = jnp.asarray(t, dtype=jnp.result_type(float))
+        if not any(isinstance(x, Tracer) for x in jax.tree.leaves((t, self.dense))):
+            first, last = float(self.dense.t0), float(self.dense.t1)
+            slack = 1e-6 * (last - first)  # of rounding
+            if t.size and not (first - slack <= float(t.min()) and float(t.max()) <= last + slack):
+                raise ValueError(f"times from {float(t.min())} to {float(t.max())} ms; the run is {first} to {last} ms")
+        return _evaluate(self.dense, t, self.state)
+
+
+class _Bound(AbstractField):
+    """A field with its arguments put in; what the steppers see. `u` is the row of inputs of a step."""
+
+    field: AbstractField
+    args: Any
+    function: Callable[[Scalar], Any] | None
+
+    def _u(self, t: Scalar, row: Any) -> Any:
+        now = row if self.function is None else self.function(t)
+        if now is None or self.args is None:
+            return self.args if now is None else now
+        if not isinstance(now, Mapping) or not isinstance(self.args, Mapping):
+            raise ValueError(
+                f"args is a {type(self.args).__name__} and inputs a {type(now).__name__}; where both are given they "
+                "are dictionaries, and the right-hand side gets them as one"
+            )
+        both = [name for name in now if name in self.args]
+        if both:
+            raise ValueError(f"args and inputs both have {listing(both)}")
+        return {**self.args, **now}
+
+    def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
+        slopes = self.field.vector_field(t, y, self._u(t, u))
+        leaves, structure = jax.tree.flatten(y)
+        if jax.tree.structure(slopes) != structure:
+            raise ValueError(
+                f"the right-hand side gives {jax.tree.structure(slopes)}; expected the structure of y0, {structure}"
+            )
+        paths = [path for path, _ in _named(y)]
+        return jax.tree.unflatten(structure, map(_fitted, paths, leaves, jax.tree.leaves(slopes)))
+
+    def linear(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
+        return self.field.linear(t, y, self._u(t, u))
+
+    def diffusion(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
+        return self.field.diffusion(t, y, self._u(t, u))
+
+
+class _RightHandSide(AbstractField):
+    """A plain function `f(t, y, args)` as a field."""
+
+    function: Callable[[Any, PyTree, Any], PyTree]
+
+    def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
+        return self.function(t, y, u)
+
+
+def odeint(
+    f: Callable[[Any, PyTree, Any], PyTree] | Mapping[str, Callable[..., Any]] | AbstractField,
+    y0: PyTree,
+    args: PyTree = None,
+    *,
+    dt: float,
+    duration: float,
+    stepper: AbstractStepper | None = None,
+    inputs: PyTree | Callable[[Any], PyTree] = None,
+    every: int = 1,
+    start: int | Int[Array, ""] = 0,
+    dense: bool = False,
+) -> Trajectory:
+    r"""Integrates $\dot y = f(t, y, \mathrm{args})$ for `duration` ms.
+
+    Step $k$ goes from $k\,\Delta t$ to $(k + 1)\,\Delta t$; times are computed from $k$ and never accumulated. A run
+    that is cut in two gives the same bits. Works inside `jax.jit`, `jax.vmap` and `jax.grad`. Compiled once for each
+    function (told apart by identity), stepper, number of steps and shape.
+
+    **Arguments:**
+
+    - `f`: a function of (t, y, args); or a dictionary of derivatives by variable, as `Joint` takes it; or an
+      `AbstractField`. What it returns has the structure of `y0`, per ms.
+    - `y0`: the variables at the beginning, any pytree of real numbers and arrays.
+    - `args`: handed to `f`, the same in every step. Numbers become arrays.
+    - `dt`: length of a step (ms).
+    - `duration`: length of the run (ms), a whole number of steps.
+    - `stepper`: `RK4()` unless given. With `Adaptive(...)` a step of `dt` is made of as many as the tolerances need.
+    - `inputs`: arguments that change: arrays with a row for each step as axis 0, held over the step; or a function of
+      the time, which is evaluated wherever the stepper evaluates `f`. Where `args` is given too, both are dictionaries
+      and `f` gets one with the names of both.
+    - `every`: keep the variables after every so many steps; the number of steps must be a multiple.
+    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
+    - `dense`: with `Adaptive(...)`, one solve over the whole run, whose steps don't stop at multiples of `dt`, and
+      dense output: `Trajectory.evaluate` gives the variables at any time, and `ys` are found so too. `dt` is then the
+      first step tried, and the spacing of `ts`.
+
+    **Returns:** a `Trajectory`.
+
+    **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps,
+    a derivative whose form is not that of `y0`, inputs without a row for each step, names that don't match (see
+    `Joint`), `dense` with another stepper. `FloatingPointError` after a run in which a variable became non-finite
+    (inside another transformation, `equinox.error_if` names it).
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        decay = npt.integrate.odeint(lambda t, y, tau: -y / tau, 1.0, 10.0, dt=0.1, duration=20.0)
+        fitzhugh_nagumo = {
+            "v": lambda v, w, current: v - v**3 / 3 - w + current,
+            "w": lambda w, v: 0.08 * (v + 0.7 - 0.8 * w),
+        }
+        stepper = npt.integrate.Adaptive(npt.integrate.DormandPrince(), rtol=1e-6, atol=1e-6)
+        sol = npt.integrate.odeint(fitzhugh_nagumo, {"v": 0.0, "w": 0.0}, {"current": 0.5}, dt=1.0, duration=100.0,
+                                   stepper=stepper, dense=True)
+        v = sol.evaluate(12.34)["v"]
+        ```
+    """
+    n_steps = whole_steps(duration, dt)
+    if isinstance(f, Mapping):
+        f = Joint(f)
+    field = f if isinstance(f, AbstractField) else _RightHandSide(f)
+    if not isinstance(f, AbstractField) and not callable(f):
+        raise TypeError(
+            f"f is a {type(f).__name__}; expected a function of (t, y, args) or a dictionary of derivatives"
+        )
+    stepper = RK4() if stepper is None else stepper
+    if not isinstance(stepper, AbstractStepper):
+        raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
+    bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
+    begin = jnp.asarray(start, jnp.int32)
+    if dense:
+        if not isinstance(stepper, Adaptive):
+            raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
+        if rows is not None:
+            raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
+        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, every)
+    else:
+        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, every)
+        interpolation = None
+    return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+
+
+def prepare(
+    field: AbstractField, y0: PyTree, args: Any, inputs: Any, n_steps: int, every: int
+) -> tuple[_Bound, PyTree, Any]:
+    """The field with its arguments, the variables, and the rows of the inputs, as a run takes them."""
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1 or n_steps % every:
+        raise ValueError(f"every is {every!r}; expected a whole number that divides the {n_steps} steps of this run")
+    y0 = jax.tree.map(as_parameter, y0)
+    function = inputs if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray) else None
+    rows = None if function is not None else jax.tree.map(lambda x: as_parameter(x), inputs)
+    _check_rows(rows, n_steps)
+    return _Bound(_arrays(field), _arrays(args), function), y0, rows
+
+
+def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
+    """`final`, if it is finite."""
+    names = dict(_named(y0))
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
+        leaves = list(guard(names, dict(_named(final)), dt).values())
+        final = jax.tree.unflatten(jax.tree.structure(final), leaves)
+    elif np.any(np.asarray(flags)):
+        raise FloatingPointError(broken_message(names, int(np.argmax(np.asarray(flags))), None, dt))
+    return final
+
+
+@eqx.filter_jit
+def run(
+    field: _Bound,
+    stepper: AbstractStepper,
+    y0: PyTree,
+    start: Array,
+    rows: Any,
+    dt: float,
+    n_steps: int,
+    every: int,
+    key: Key[Array, ""] | None = None,
+) -> tuple[Array, PyTree, PyTree, Array]:
+    """Times, records, the end, and which variables are no longer finite."""
+
+    def step(y: PyTree, now: Any) -> tuple[PyTree, None]:
+        index, row = now
+        tick = Tick.at(index, dt=dt, key=key)
+        new = stepper.step(field, tick.t, y, row, dt, tick.key)
+        return jax.tree.map(_as_before, new, y), None
+
+    def block(y: PyTree, now: Any) -> tuple[PyTree, PyTree]:
+        y = step(y, jax.tree.map(lambda x: x[0], now))[0] if every == 1 else jax.lax.scan(step, y, now)[0]
+        return y, y
+
+    indices = start + jnp.arange(n_steps, dtype=jnp.int32)
+    blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
+    final, ys = jax.lax.scan(block, y0, blocks)
+    return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
+
+
+@eqx.filter_jit
+def _dense(
+    field: _Bound, stepper: Adaptive, y0: PyTree, start: Array, dt: float, n_steps: int, every: int
+) -> tuple[Array, PyTree, PyTree, Any, Array]:
+    t0, t1 = (k.astype(jnp.result_type(float)) * dt for k in (start, start + n_steps))
+    sol = stepper.solve(field, t0, t1, dt, y0, None, dense=True)
+    final = jax.tree.map(lambda x, old: _as_before(x[0], old), sol.ys, y0)
+    ts = _ends(start, dt, n_steps, every)
+    return ts, _evaluate(sol.interpolation, ts, y0), final, sol.interpolation, _broken(y0, final)
+
+
+@eqx.filter_jit
+def _evaluate(dense: Any, t: Array, like: PyTree) -> PyTree:
+    ys = jax.vmap(dense.evaluate)(t.reshape(-1))
+    return jax.tree.map(lambda x, y: x.reshape(*t.shape, *y.shape).astype(y.dtype), ys, like)
+
+
+def _ends(start: Array, dt: float, n_steps: int, every: int) -> Array:
+    ends = start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
+    return ends.astype(jnp.result_type(float)) * dt
+
+
+def _as_before(new: Array, old: Array) -> Array:
+    return jnp.broadcast_to(new, old.shape).astype(old.dtype)
+
+
+def _fitted(path: str, y: Array, slope: Any) -> Array:
+    """A derivative in the shape and dtype of its variable."""
+    slope = jnp.asarray(slope)
+    try:
+        fits = jnp.broadcast_shapes(slope.shape, y.shape) == y.shape
+    except ValueError:
+        fits = False
+    if not fits or jnp.iscomplexobj(slope):
+        raise ValueError(
+            f"the derivative of '{path}' has shape {slope.shape} and dtype {slope.dtype}, the variable shape {y.shape} "
+            f"and dtype {y.dtype}"
+        )
+    return _as_before(slope, y)
+
+
+def _named(y: PyTree) -> list[tuple[str, Array]]:
+    """The variables with their places in `y` as names."""
+    leaves = jax.tree_util.tree_leaves_with_path(y)
+    return [(jax.tree_util.keystr(path, simple=True, separator=".") or "y", x) for path, x in leaves]
+
+
+def _broken(before: PyTree, after: PyTree) -> Array:
+    return broken(dict(_named(before)), dict(_named(after)))
+
+
+def _check_rows(rows: Any, n_steps: int) -> None:
+    for path, x in _named(rows):
+        if x.ndim == 0 or x.shape[0] != n_steps:
+            raise ValueError(
+                f"inputs '{path}' has shape {x.shape}; expected a row for each of the {n_steps} steps as axis 0; what "
+                "doesn't change belongs into args"
+            )
+
+
+def _arrays(tree: Any) -> Any:
+    """Numbers as arrays, so that other values of them compile nothing new."""
+
+    def convert(x: Any) -> Any:
+        if isinstance(x, float | int) and not isinstance(x, bool):
+            return as_parameter(x)
+        if isinstance(x, jax.Array) and x.weak_type:
+            return jax.lax.convert_element_type(x, jnp.dtype(x.dtype))
+        return jnp.asarray(x) if isinstance(x, np.ndarray | np.generic) else x
+
+    return jax.tree.map(convert, tree)
