@@ -76,7 +76,8 @@ def sdeint(
     - `f`: the drift, a function of (t, y, args) that returns the structure of `y0`, per ms; or a dictionary of
       derivatives by variable, as `Joint` takes it.
     - `g`: the amplitude of the noise, per $\sqrt{\mathrm{ms}}$: a function of (t, y, args) that returns the structure
-      of `y0`, with `None` for a variable without noise; or, if `f` is a dictionary, one too, of the variables with noise.
+      of `y0`, with `None` for a variable without noise; or, if `f` is a dictionary, one too, of the variables that have
+      noise.
     - `y0`: the variables at the beginning, any pytree of real numbers and arrays.
     - `args`: handed to `f` and `g`, the same in every step. Numbers become arrays.
     - `dt`: length of a step (ms).
