@@ -129,7 +129,9 @@ class SRK1W1(AbstractSDEStepper):
 class SRK2W1(AbstractSDEStepper):
     r"""Rößler's SRI2W1, of the form of `SRK1W1` with other coefficients.
 
-    Itô; strong order 1.5; order 3 where the noise vanishes, one drift stage dearer than `SRK1W1`. Takes the same noise.
+    Itô; strong and weak order 1.5 (BrainPy says weak 2; the second moment of a geometric Brownian motion, which has no
+    error of sampling, says 1.5); order 3 where the noise vanishes, one drift stage dearer than `SRK1W1`. Takes the same
+    noise.
 
     The last stage of the noise has the drift weight ¼ on the third drift stage, as in Rößler's table; BrainPy 2.5 puts
     it on the first. No condition for strong order 1.5 sees the difference, so both converge at that order, but the
