@@ -16,7 +16,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "taichi" not in path.parts
 
 # lower number: nearer to the ground; a module may import from its own tier's package and from lower tiers
 TIERS = [
-    {"_types", "_errors", "_tree", "_math", "units"},
+    {"_types", "_errors", "_tree", "_math", "_check", "units"},
     {"surrogate", "ops", "init"},
     {"connect", "integrate", "delay"},
     {"neurons", "channels", "synapses", "plasticity", "rates", "nn"},
@@ -29,6 +29,7 @@ WITHIN = {
     ("init", "surrogate"),
     ("synapses", "connect"),
     ("_types", "_errors"),
+    ("_check", "_types"),
     ("_demo", "measure"),
     ("_demo", "visualize"),
 }

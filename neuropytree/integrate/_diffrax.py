@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -15,7 +17,8 @@ class Diffrax(AbstractStepper):
     """One step of a Diffrax ODE solver, at the clock's `dt`, with the input held.
 
     The solver starts afresh in each step, since a reset may have come between; so multistep methods are refused and
-    first-same-as-last methods evaluate one stage more.
+    first-same-as-last methods evaluate one stage more. Where an implicit solver's root finder fails the step gives NaN,
+    which `simulate` and `odeint` report.
 
     **Arguments:**
 
@@ -59,4 +62,6 @@ class Diffrax(AbstractStepper):
 
         term = diffrax.ODETerm(vector_field)
         state = self.solver.init(term, t, t + dt, y, u)
-        return self.solver.step(term, t, t + dt, y, u, state, made_jump=False)[0]
+        new, *_, result = self.solver.step(term, t, t + dt, y, u, state, made_jump=False)
+        good = result == diffrax.RESULTS.successful
+        return jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new)

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import broken, broken_message, guard, whole_steps
+from .._check import broken, broken_message, whole_steps
 from .._errors import listing
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
@@ -199,12 +199,12 @@ def prepare(
 
 def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
     """`final`, if it is finite."""
-    names = dict(_named(y0))
+    messages = [broken_message(dict(_named(y0)), n, None, dt) for n in range(flags.shape[0])]
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
-        leaves = list(guard(names, dict(_named(final)), dt).values())
-        final = jax.tree.unflatten(jax.tree.structure(final), leaves)
+        if messages:
+            final = eqx.branched_error_if(final, jnp.any(flags), jnp.argmax(flags), messages)
     elif np.any(np.asarray(flags)):
-        raise FloatingPointError(broken_message(names, int(np.argmax(np.asarray(flags))), None, dt))
+        raise FloatingPointError(messages[int(np.argmax(np.asarray(flags)))])
     return final
 
 

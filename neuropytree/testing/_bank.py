@@ -31,10 +31,34 @@ def stepper_bank() -> dict[str, tuple[integrate.AbstractStepper, int]]:
     import diffrax
 
     tight = diffrax.VeryChord(rtol=1e-12, atol=1e-12)
-    return {
-        "Euler": (integrate.Euler(), 1),
+    explicit: list[integrate.ExplicitRungeKutta] = [
+        integrate.Euler(),
+        integrate.MidPoint(),
+        integrate.Heun2(),
+        integrate.Ralston2(),
+        integrate.RK2(0.7),
+        integrate.HeunEuler(),
+        integrate.RKF12(),
+        integrate.RK3(),
+        integrate.Heun3(),
+        integrate.Ralston3(),
+        integrate.SSPRK3(),
+        integrate.BogackiShampine(),
+        integrate.RK4(),
+        integrate.RK4Rule38(),
+        integrate.Ralston4(),
+        integrate.RKF45(),
+        integrate.CashKarp(),
+        integrate.DormandPrince(),
+    ]
+    found: dict[str, tuple[integrate.AbstractStepper, int]] = {
+        stepper.tableau.name: (stepper, stepper.tableau.order) for stepper in explicit
+    }
+    return found | {
         "ExponentialEuler": (integrate.ExponentialEuler(), 1),
-        "RK4": (integrate.RK4(), 4),
+        "ExponentialHeun": (integrate.ExponentialHeun(), 2),
+        "BackwardEuler": (integrate.BackwardEuler(), 1),
+        "CrankNicolson": (integrate.CrankNicolson(), 2),
         "Diffrax, Heun": (integrate.Diffrax(diffrax.Heun()), 2),
         "Diffrax, Bosh3": (integrate.Diffrax(diffrax.Bosh3()), 3),
         "Diffrax, ImplicitEuler": (integrate.Diffrax(diffrax.ImplicitEuler(root_finder=tight)), 1),
