@@ -6,6 +6,9 @@ from ._base import AbstractStepper as AbstractStepper
 from ._base import Linear as Linear
 from ._base import Relaxation as Relaxation
 from ._diffrax import Diffrax as Diffrax
+from ._euler_maruyama import EulerHeun as EulerHeun
+from ._euler_maruyama import EulerMaruyama as EulerMaruyama
+from ._euler_maruyama import StochasticHeun as StochasticHeun
 from ._explicit import ExplicitRungeKutta as ExplicitRungeKutta
 from ._exponential import ExponentialEuler as ExponentialEuler
 from ._exponential import ExponentialEulerMaruyama as ExponentialEulerMaruyama
@@ -13,6 +16,12 @@ from ._exponential_heun import ExponentialHeun as ExponentialHeun
 from ._implicit import BackwardEuler as BackwardEuler
 from ._implicit import CrankNicolson as CrankNicolson
 from ._joint import Joint as Joint
+from ._milstein import KlPl as KlPl
+from ._milstein import Milstein as Milstein
+from ._milstein import MilsteinGradFree as MilsteinGradFree
+from ._noise import AbstractSDEStepper as AbstractSDEStepper
+from ._noise import GeneralNoise as GeneralNoise
+from ._noise import ScalarNoise as ScalarNoise
 from ._odeint import Trajectory as Trajectory
 from ._odeint import odeint as odeint
 from ._pairs import RKF12 as RKF12
@@ -21,6 +30,9 @@ from ._pairs import BogackiShampine as BogackiShampine
 from ._pairs import CashKarp as CashKarp
 from ._pairs import DormandPrince as DormandPrince
 from ._pairs import HeunEuler as HeunEuler
+from ._sdeint import sdeint as sdeint
+from ._srk import SRK1W1 as SRK1W1
+from ._srk import SRK2W1 as SRK2W1
 from ._tableau import ButcherTableau as ButcherTableau
 from ._tableaux import RK2 as RK2
 from ._tableaux import RK3 as RK3

@@ -57,7 +57,11 @@ class AbstractField(eqx.Module):
         return None
 
     def diffusion(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
-        r"""Amplitude $g$ of independent white noise (unit of y per $\sqrt{\mathrm{ms}}$), or `None`."""
+        r"""Amplitude $g$ of white noise (unit of y per $\sqrt{\mathrm{ms}}$), in the structure of `y`; `None` for none.
+
+        An array is diagonal noise: each element of the variable has a Wiener process of its own. `ScalarNoise` around
+        the whole is one process for all variables, `GeneralNoise` several, each of which may reach every element.
+        """
         del t, y, u
         return None
 
@@ -78,5 +82,5 @@ def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar
         name = stepper if isinstance(stepper, str) else type(stepper).__name__
         raise ValueError(
             f"{name} has no noise, but {type(field).__name__} declares a diffusion: "
-            "use ExponentialEulerMaruyama, or leave the noise amplitude out"
+            "use a stepper for noise, such as ExponentialEulerMaruyama, or leave the noise amplitude out"
         )

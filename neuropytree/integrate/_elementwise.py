@@ -1,11 +1,11 @@
-"""Whether a function acts on each element of an array alone: only then does one forward-mode product give its "
-"diagonal slope."""
+"""Which variables a function depends on, and whether each element on its own alone: only then does one forward-mode
+product give the diagonal slope."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 _ELEMENTWISE = frozenset(
     "abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type copy cos cosh "
@@ -13,6 +13,10 @@ _ELEMENTWISE = frozenset(
     "logistic lt max min mul ne neg nextafter not or pow real reduce_precision rem round rsqrt select_n sign sin sinh "
     "sqrt square stop_gradient sub tan tanh xor".split()
 )
+_LOOPS = frozenset(("scan", "while", "cond"))
+
+# number of a variable, and the operation that couples its elements on the way, or None
+_Dependence = dict[int, str | None]
 
 
 def require_elementwise(function: Callable[[Array], Array], x: Array, name: str) -> None:
@@ -22,8 +26,7 @@ def require_elementwise(function: Callable[[Array], Array], x: Array, name: str)
     """
     if x.size == 1:
         return
-    closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct(x.shape, x.dtype))
-    culprit = _coupling(closed.jaxpr, [True])[0]
+    culprit = dependence(function, x)[0].get(0)
     if culprit is not None:
         raise ValueError(
             f"ExponentialEuler: the elements of {name} are coupled (by '{culprit}'), so it can't be linearised "
@@ -38,40 +41,49 @@ def independent_elements(function: Callable[..., Any], xs: list[Array]) -> bool:
         return False
     if xs[0].size == 1:
         return True
-    closed = jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in xs))
-    shapes = {v.aval.shape for v in closed.jaxpr.outvars}
-    return shapes == {xs[0].shape} and _coupling(closed.jaxpr, [True] * len(xs))[0] is None
+    jaxpr = _traced(lambda xs: function(*xs), xs)
+    if {v.aval.shape for v in jaxpr.outvars} != {xs[0].shape}:
+        return False
+    return not any(culprit for one in _through(jaxpr) for culprit in one.values())
 
 
-def depends(function: Callable[..., Any], x: Any) -> bool:
+def depends(function: Callable[[Any], PyTree], x: PyTree) -> bool:
     """Whether `function(x)` makes any use of the values in `x`, as far as its traced operations tell."""
-    jaxpr = jax.make_jaxpr(function)(x).jaxpr
-    marked = set(jaxpr.invars)
-    for eqn in jaxpr.eqns:
-        if any(not hasattr(v, "val") and v in marked for v in eqn.invars):
-            marked |= set(eqn.outvars)
-    return any(not hasattr(v, "val") and v in marked for v in jaxpr.outvars)
+    return any(dependence(function, x))
 
 
-def _coupling(jaxpr: Any, dependent: list[bool]) -> tuple[str | None, list[bool]]:
-    """The first operation that couples elements of a dependent variable, and which outputs depend on one."""
-    marked = {v for v, d in zip(jaxpr.invars, dependent, strict=True) if d}
+def dependence(function: Callable[[Any], PyTree], x: PyTree) -> list[_Dependence]:
+    """For each array that `function` returns: the leaves of `x` that it depends on, by number, each with the operation
+    that couples its elements, or `None` where each element of the result depends on the same element alone."""
+    return _through(_traced(function, x))
+
+
+def _traced(function: Callable[[Any], PyTree], x: PyTree) -> Any:
+    like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), x)
+    return jax.make_jaxpr(function)(like).jaxpr
+
+
+def _through(jaxpr: Any, inputs: list[_Dependence] | None = None) -> list[_Dependence]:
+    inputs = [{n: None} for n in range(len(jaxpr.invars))] if inputs is None else inputs
+    known = dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def of(v: Any) -> _Dependence:
+        return {} if hasattr(v, "val") else known.get(v, {})
+
     for eqn in jaxpr.eqns:
-        mine = [v in marked if not hasattr(v, "val") else False for v in eqn.invars]
+        mine = [of(v) for v in eqn.invars]
         if not any(mine):
             continue
         inner = next((p for p in eqn.params.values() if hasattr(p, "jaxpr") or hasattr(p, "eqns")), None)
-        if inner is not None:
-            inner = getattr(inner, "jaxpr", inner)
-            if len(inner.invars) != len(mine):
-                return eqn.primitive.name, []
-            culprit, out = _coupling(inner, mine)
-            if culprit is not None:
-                return culprit, []
-            marked |= {v for v, d in zip(eqn.outvars, out, strict=True) if d}
+        inner = getattr(inner, "jaxpr", inner)
+        if inner is not None and eqn.primitive.name not in _LOOPS and len(inner.invars) == len(mine):
+            known |= dict(zip(eqn.outvars, _through(inner, mine), strict=True))
             continue
-        shapes = {v.aval.shape for v, m in zip(eqn.invars, mine, strict=True) if m}
-        if eqn.primitive.name not in _ELEMENTWISE or shapes != {v.aval.shape for v in eqn.outvars}:
-            return eqn.primitive.name, []
-        marked |= set(eqn.outvars)
-    return None, [not hasattr(v, "val") and v in marked for v in jaxpr.outvars]
+        shapes = {v.aval.shape for v in eqn.outvars}
+        merged: _Dependence = {}
+        for v, one in zip(eqn.invars, mine, strict=True):
+            alone = eqn.primitive.name in _ELEMENTWISE and shapes == {v.aval.shape}
+            for n, culprit in one.items():
+                merged[n] = merged.get(n) or culprit or (None if alone else eqn.primitive.name)
+        known |= dict.fromkeys(eqn.outvars, merged)
+    return [of(v) for v in jaxpr.outvars]

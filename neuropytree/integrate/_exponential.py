@@ -1,17 +1,16 @@
 """Exponential methods: exact in every variable that is linear in itself."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
-from .._errors import no_key
 from .._math import exprel
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
 from ._elementwise import require_elementwise
+from ._noise import AbstractSDEStepper, Calculus, noise_of
 
 
 def _coefficients(
@@ -84,14 +83,14 @@ class ExponentialEuler(AbstractStepper):
         return jax.tree.unflatten(structure, [_advance(leaf, c, dt) for leaf, c in zip(leaves, linears, strict=True)])
 
 
-class ExponentialEulerMaruyama(AbstractStepper):
-    r"""Exponential Euler with independent white noise of amplitude $g$ in each variable,
+class ExponentialEulerMaruyama(AbstractSDEStepper):
+    r"""Exponential Euler with white noise of amplitude $g$ in each variable,
 
-    $$y(t + \Delta t) = y_\mathrm{det} + g \sqrt{\Delta t\,\frac{e^{2 a \Delta t} - 1}{2 a \Delta t}}\;\xi, \qquad \xi
-    \sim \mathcal N(0, 1).$$
+    $$y(t + \Delta t) = y_\mathrm{det} + g\,\sqrt{\frac{e^{2 a \Delta t} - 1}{2 a \Delta t}}\;\Delta W.$$
 
     For $a$, $b$ and $g$ constant over the step this is the exact transition of the Ornstein–Uhlenbeck process, so the
-    stationary variance $-g^2 / 2a$ is right at any step. Itô.
+    stationary variance $-g^2 / 2a$ is right at any step. Itô; strong order ½, 1 where $g$ is constant. Takes diagonal,
+    scalar and general noise; the last two are exact in each element alone.
 
     **Raises:** `ValueError` at trace time for a field without diffusion, and for a run without a key.
 
@@ -105,25 +104,19 @@ class ExponentialEulerMaruyama(AbstractStepper):
         ```
     """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
-        amplitudes = field.diffusion(t, y, u)
-        if amplitudes is None:
-            raise ValueError(
-                f"ExponentialEulerMaruyama needs noise, but {type(field).__name__} declares no diffusion: give it an "
-                "amplitude (sigma), or use ExponentialEuler"
-            )
-        if key is None:
-            raise no_key("ExponentialEulerMaruyama", "membrane noise")
+    calculus: ClassVar[Calculus] = "ito"
+    takes_general: ClassVar[bool] = True
+    uses_integral: ClassVar[bool] = False
+
+    def advance(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, dW: PyTree, dZ: PyTree) -> PyTree:
+        del dZ
+        increments = noise_of(self, field, t, y, u).times(dW)
         leaves, linears, structure = _coefficients(field, t, y, u)
-        noise = jax.tree.leaves(amplitudes, is_leaf=lambda x: x is None)
         out = []
-        for n, (leaf, c, g) in enumerate(zip(leaves, linears, noise, strict=True)):
+        for leaf, c, increment in zip(leaves, linears, structure.flatten_up_to(increments), strict=True):
             new = _advance(leaf, c, dt)
-            if g is not None:
+            if increment is not None:
                 slope = -c.rate if isinstance(c, Relaxation) else c.a
-                spread = g * jnp.sqrt(dt * exprel(2 * dt * slope))
-                new = new + spread * jr.normal(jr.fold_in(key, n), new.shape, new.dtype)
+                new = new + increment * jnp.sqrt(exprel(2 * dt * slope))
             out.append(new)
         return jax.tree.unflatten(structure, out)

@@ -13,7 +13,7 @@ from ._base import AbstractField
 
 
 class Joint(AbstractField):
-    """The field of a dictionary of derivatives, one function for each variable.
+    r"""The field of a dictionary of derivatives, one function for each variable.
 
     A parameter of a function is the variable of that name, the time if it is called `t`, or else the argument of that
     name. A parameter with a default may be left out of the arguments.
@@ -21,6 +21,8 @@ class Joint(AbstractField):
     **Arguments:**
 
     - `equations`: for each variable the function that gives its derivative (per ms).
+    - `noise`: for each variable that has noise, the function that gives its amplitude (per $\sqrt{\mathrm{ms}}$);
+      see `AbstractField.diffusion`.
 
     The state is a dictionary with the same keys, the arguments (`u`) a dictionary or `None`.
 
@@ -41,17 +43,41 @@ class Joint(AbstractField):
     """
 
     equations: dict[str, Callable[..., Any]]
+    noise: dict[str, Callable[..., Any]]
     parameters: dict[str, tuple[inspect.Parameter, ...]] = eqx.field(static=True)
+    noise_parameters: dict[str, tuple[inspect.Parameter, ...]] = eqx.field(static=True)
 
-    def __init__(self, equations: Mapping[str, Callable[..., Any]]):
+    def __init__(
+        self, equations: Mapping[str, Callable[..., Any]], noise: Mapping[str, Callable[..., Any]] | None = None
+    ):
         if not isinstance(equations, Mapping) or not equations:
             raise TypeError(f"Joint got {equations!r}; expected a dictionary of a derivative for each variable")
         if "t" in equations:
             raise ValueError("a variable is called 't', which is the time; call it something else")
-        self.equations = dict(equations)
-        self.parameters = {name: _parameters(name, f) for name, f in equations.items()}
+        noise = {} if noise is None else noise
+        strangers = [name for name in noise if name not in equations]
+        if strangers:
+            raise ValueError(f"there is noise for {listing(strangers)}; the variables are {listing(equations)}")
+        self.equations, self.noise = dict(equations), dict(noise)
+        self.parameters = {name: _parameters(f"the equation for '{name}'", f) for name, f in equations.items()}
+        self.noise_parameters = {name: _parameters(f"the noise of '{name}'", f) for name, f in noise.items()}
 
     def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
+        known = self._known(t, y, u)
+        return {
+            name: self._value(f"the equation for '{name}'", self.equations[name], self.parameters[name], known)
+            for name in y
+        }
+
+    def diffusion(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
+        if not self.noise:
+            return None
+        known, out = self._known(t, y, u), dict.fromkeys(y)
+        for name, f in self.noise.items():
+            out[name] = self._value(f"the noise of '{name}'", f, self.noise_parameters[name], known)
+        return out
+
+    def _known(self, t: Scalar, y: PyTree, u: Any) -> dict[str, Any]:
         given = {} if u is None else u
         if not isinstance(y, Mapping) or set(y) != set(self.equations):
             names = listing(y) if isinstance(y, Mapping) else f"a {type(y).__name__}"
@@ -64,20 +90,22 @@ class Joint(AbstractField):
         both = [name for name in given if name in y or name == "t"]
         if both:
             raise ValueError(f"the arguments have {listing(both)}, which are variables or the time already")
-        read = {p.name for parameters in self.parameters.values() for p in parameters}
+        functions = [*self.parameters.values(), *self.noise_parameters.values()]
+        read = {p.name for parameters in functions for p in parameters}
         unread = [name for name in given if name not in read]
         if unread:
             raise ValueError(f"the arguments have {listing(unread)}, which no equation takes")
-        known = {**given, **y, "t": t}
-        return {name: self._derivative(name, known) for name in y}
+        return {**given, **y, "t": t}
 
-    def _derivative(self, name: str, known: dict[str, Any]) -> Any:
+    def _value(
+        self, what: str, function: Callable[..., Any], parameters: tuple[inspect.Parameter, ...], known: dict[str, Any]
+    ) -> Any:
         positional, named = [], {}
-        for p in self.parameters[name]:
+        for p in parameters:
             if p.name not in known and p.default is inspect.Parameter.empty:
                 arguments = [x for x in known if x not in self.equations and x != "t"]
                 raise ValueError(
-                    f"the equation for '{name}' takes '{p.name}', which is neither a variable "
+                    f"{what} takes '{p.name}', which is neither a variable "
                     f"{listing(self.equations)}, nor the time 't', nor an argument {listing(arguments)}"
                 )
             value = known.get(p.name, p.default)
@@ -85,18 +113,18 @@ class Joint(AbstractField):
                 named[p.name] = value
             else:
                 positional.append(value)
-        return self.equations[name](*positional, **named)
+        return function(*positional, **named)
 
 
-def _parameters(name: str, function: Any) -> tuple[inspect.Parameter, ...]:
+def _parameters(what: str, function: Any) -> tuple[inspect.Parameter, ...]:
     expected = "expected a function whose parameters are named"
     if not callable(function):
-        raise TypeError(f"the equation for '{name}' is a {type(function).__name__}; {expected}")
+        raise TypeError(f"{what} is a {type(function).__name__}; {expected}")
     try:
         parameters = tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        raise TypeError(f"the equation for '{name}' has no signature; {expected}") from None
+        raise TypeError(f"{what} has no signature; {expected}") from None
     bad = [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if bad:
-        raise TypeError(f"the equation for '{name}' takes any number of arguments, as {listing(bad)}; {expected}")
+        raise TypeError(f"{what} takes any number of arguments, as {listing(bad)}; {expected}")
     return parameters

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from .._check import broken, broken_message, whole_steps
 from .._errors import listing
-from .._types import Scalar, as_parameter
+from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
 from ._base import AbstractField, AbstractStepper
 from ._joint import Joint
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Trajectory(eqx.Module):
-    """What `odeint` returns.
+    """What `odeint` and `sdeint` return.
 
     - `ts`: time of each record (ms), at the end of the step that was recorded.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
@@ -160,8 +160,6 @@ def odeint(
         ```
     """
     n_steps = whole_steps(duration, dt)
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1 or n_steps % every:
-        raise ValueError(f"every is {every!r}; expected a whole number that divides the {n_steps} steps of this run")
     if isinstance(f, Mapping):
         f = Joint(f)
     field = f if isinstance(f, AbstractField) else _RightHandSide(f)
@@ -172,11 +170,7 @@ def odeint(
     stepper = RK4() if stepper is None else stepper
     if not isinstance(stepper, AbstractStepper):
         raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
-    y0 = jax.tree.map(as_parameter, y0)
-    function = inputs if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray) else None
-    rows = None if function is not None else jax.tree.map(lambda x: as_parameter(x), inputs)
-    _check_rows(rows, n_steps)
-    bound = _Bound(_arrays(field), _arrays(args), function)
+    bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = jnp.asarray(start, jnp.int32)
     if dense:
         if not isinstance(stepper, Adaptive):
@@ -185,24 +179,53 @@ def odeint(
             raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
         ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, every)
     else:
-        ts, ys, final, flags = _fixed(bound, stepper, y0, begin, rows, float(dt), n_steps, every)
+        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, every)
         interpolation = None
+    return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+
+
+def prepare(
+    field: AbstractField, y0: PyTree, args: Any, inputs: Any, n_steps: int, every: int
+) -> tuple[_Bound, PyTree, Any]:
+    """The field with its arguments, the variables, and the rows of the inputs, as a run takes them."""
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1 or n_steps % every:
+        raise ValueError(f"every is {every!r}; expected a whole number that divides the {n_steps} steps of this run")
+    y0 = jax.tree.map(as_parameter, y0)
+    function = inputs if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray) else None
+    rows = None if function is not None else jax.tree.map(lambda x: as_parameter(x), inputs)
+    _check_rows(rows, n_steps)
+    return _Bound(_arrays(field), _arrays(args), function), y0, rows
+
+
+def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
+    """`final`, if it is finite."""
     messages = [broken_message(dict(_named(y0)), n, None, dt) for n in range(flags.shape[0])]
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
         if messages:
             final = eqx.branched_error_if(final, jnp.any(flags), jnp.argmax(flags), messages)
     elif np.any(np.asarray(flags)):
         raise FloatingPointError(messages[int(np.argmax(np.asarray(flags)))])
-    return Trajectory(ts, ys, final, interpolation)
+    return final
 
 
 @eqx.filter_jit
-def _fixed(
-    field: _Bound, stepper: AbstractStepper, y0: PyTree, start: Array, rows: Any, dt: float, n_steps: int, every: int
+def run(
+    field: _Bound,
+    stepper: AbstractStepper,
+    y0: PyTree,
+    start: Array,
+    rows: Any,
+    dt: float,
+    n_steps: int,
+    every: int,
+    key: Key[Array, ""] | None = None,
 ) -> tuple[Array, PyTree, PyTree, Array]:
+    """Times, records, the end, and which variables are no longer finite."""
+
     def step(y: PyTree, now: Any) -> tuple[PyTree, None]:
         index, row = now
-        new = stepper.step(field, index.astype(jnp.result_type(float)) * dt, y, row, dt, None)
+        tick = Tick.at(index, dt=dt, key=key)
+        new = stepper.step(field, tick.t, y, row, dt, tick.key)
         return jax.tree.map(_as_before, new, y), None
 
     def block(y: PyTree, now: Any) -> tuple[PyTree, PyTree]:

@@ -65,6 +65,23 @@ def stepper_bank() -> dict[str, tuple[integrate.AbstractStepper, int]]:
     }
 
 
+def sde_stepper_bank() -> dict[str, tuple[integrate.AbstractSDEStepper, float]]:
+    """Every stepper for noise by name, with its strong order for noise that is diagonal or scalar."""
+    return {
+        "EulerMaruyama": (integrate.EulerMaruyama(), 0.5),
+        "ExponentialEulerMaruyama": (integrate.ExponentialEulerMaruyama(), 0.5),
+        "EulerHeun": (integrate.EulerHeun(), 1.0),
+        "StochasticHeun": (integrate.StochasticHeun(), 1.0),
+        "Milstein, Ito": (integrate.Milstein(), 1.0),
+        "Milstein, Stratonovich": (integrate.Milstein("stratonovich"), 1.0),
+        "MilsteinGradFree, Ito": (integrate.MilsteinGradFree(), 1.0),
+        "MilsteinGradFree, Stratonovich": (integrate.MilsteinGradFree("stratonovich"), 1.0),
+        "KlPl": (integrate.KlPl(), 1.0),
+        "SRK1W1": (integrate.SRK1W1(), 1.5),
+        "SRK2W1": (integrate.SRK2W1(), 1.5),
+    }
+
+
 def connector_bank() -> dict[str, connect.AbstractConnector]:
     """Every rule of wiring by name."""
     return {
