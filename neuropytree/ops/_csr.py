@@ -104,7 +104,9 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
     p, q = p[..., rows].astype(acc.dtype), q[..., indices].astype(acc.dtype)
     both, product = (p != 0) & (q != 0), p * q
     values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
-    return _scatter(acc, values, jnp.arange(indices.shape[0], dtype=indices.dtype), sorted=True)
+    if acc.shape[-1] == 1:
+        values = jnp.sum(values, axis=-1, keepdims=True)
+    return _scatter(acc, values, jnp.arange(acc.shape[-1], dtype=indices.dtype), sorted=True)
 
 
 def _mv_kernel(operation: str, w: Any, x: Any) -> str | None:
@@ -125,7 +127,8 @@ def _transposed_kernel(acc: Any, w: Any, y: Any, *, columns: int, hints: bool = 
 
 def _outer_kernel(acc: Any, p: Any, q: Any, *, columns: int) -> str | None:
     dtype = KERNEL_DTYPES.get(acc.dtype.name)
-    return dtype and f"npt_csr_{'outer' if columns == 1 else 'smm'}_{dtype}_{kind(p)}_{kind(q)}"
+    operation = "smm" if columns > 1 else "total" if acc.shape[-1] == 1 else "outer"
+    return dtype and f"npt_csr_{operation}_{dtype}_{kind(p)}_{kind(q)}"
 
 
 def _shared_weight(operator: Any, ct: Array, x: Array, *indices: Array, aval: Any, **params: Any) -> Array:
@@ -142,7 +145,7 @@ def _shared_weight(operator: Any, ct: Array, x: Array, *indices: Array, aval: An
 
 
 def _matvec_transpose_weight(ct: Any, x: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
-    if aval.shape[-1] == 1:
+    if aval.shape[-1] == 1 and params["columns"] > 1:
         return _shared_weight(matvec_p, ct, x, indices, indptr, aval=aval, **params)
     return outer_p.bind(zeros(aval), x, ct, indices, indptr, **params)
 
