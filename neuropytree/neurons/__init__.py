@@ -1,5 +1,9 @@
 """Neurons: named constructors of a few composable parts."""
 
+from ._base import AbstractNeuron as AbstractNeuron
+from ._conductance import ConductanceCell as ConductanceCell
+from ._conductance import ConductanceMembrane as ConductanceMembrane
+from ._conductance import ConductanceState as ConductanceState
 from ._crossing import Crossing as Crossing
 from ._lif import LIF as LIF
 from ._membrane import AbstractMembrane as AbstractMembrane
