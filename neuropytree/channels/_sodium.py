@@ -71,7 +71,7 @@ class INa_Ba2002(AbstractOhmic):
     - `v_sh`: where the rates have their origin (mV).
     - `celsius`: temperature $T$ (°C).
 
-    Source: Bazhenov, Timofeev, Steriade & Sejnowski 2002, J. Neurosci. 22:8691.
+    Source: Bazhenov, Timofeev, Steriade & Sejnowski 2002, doi:10.1523/JNEUROSCI.22-19-08691.2002.
 
     !!! example
 
@@ -129,6 +129,82 @@ class INa_HH1952(AbstractOhmic):
         u = v - self.v_sh
         m = alpha_beta(linoid((u - 5) / 10), 4 * jnp.exp(-(u + 20) / 18), self.phi)
         return {"m": m, "h": alpha_beta(0.07 * jnp.exp(-(u + 20) / 20), sigmoid((u - 10) / 10), self.phi)}
+
+    def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
+        return _m3h(self.g, gates)
+
+
+class INa_WB1996(AbstractOhmic):
+    r"""Sodium current of hippocampal interneurons, whose activation is instantaneous, $I = g\,m_\infty^3 h\,(E - v)$,
+
+    $$m_\infty = \frac{\alpha_m}{\alpha_m + \beta_m}, \quad \alpha_m = \frac{0.1\,(v + 35)}{1 - e^{-(v + 35)/10}}, \quad
+    \beta_m = 4\,e^{-(v + 60)/18}, \quad \alpha_h = 0.07\,e^{-(v + 58)/20}, \quad
+    \beta_h = \frac{1}{1 + e^{-(v + 28)/10}}.$$
+
+    **Arguments:**
+
+    - `g`: largest conductance (mS/cm²).
+    - `e`: reversal potential (mV); `None` takes that of the cell's ion `"na"`.
+    - `phi`: temperature factor.
+
+    Source: Wang & Buzsáki 1996, doi:10.1523/JNEUROSCI.16-20-06402.1996.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        channels = {"na": npt.channels.INa_WB1996(), "leak": npt.channels.IL()}
+        ions = {"na": npt.ions.SodiumFixed()}
+        cell = npt.neurons.ConductanceCell(10, channels=channels, ions=ions)
+        ```
+    """
+
+    carries: ClassVar[str | None] = "na"
+    instantaneous: ClassVar[bool] = True
+    g: Parameter = parameter(35.0)
+    phi: Parameter = parameter(5.0)
+
+    def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
+        return {"h": alpha_beta(0.07 * jnp.exp(-(v + 58) / 20), sigmoid((v + 28) / 10), self.phi)}
+
+    def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
+        alpha = linoid((v + 35) / 10)
+        m = alpha / (alpha + 4 * jnp.exp(-(v + 60) / 18))
+        return self.g * (m * m * m * gates["h"])
+
+
+class INa_CS1977(AbstractOhmic):
+    r"""Sodium current of crustacean walking-leg axons, $I = g\,m^3 h\,(E - v)$,
+
+    $$\alpha_m = \frac{0.38\,(v + 29.7)}{1 - e^{-0.1(v + 29.7)}}, \quad \beta_m = 15.2\,e^{-0.0556(v + 54.7)}, \quad
+    \alpha_h = 0.266\,e^{-0.05(v + 48)}, \quad \beta_h = \frac{3.8}{1 + e^{-0.1(v + 18)}}.$$
+
+    **Arguments:**
+
+    - `g`: largest conductance (mS/cm²).
+    - `e`: reversal potential (mV); `None` takes that of the cell's ion `"na"`.
+    - `phi`: temperature factor.
+
+    Source: Connor, Walter & McKown 1977, doi:10.1016/S0006-3495(77)85598-7; in the form of Dayan & Abbott 2001,
+    Theoretical Neuroscience, ch. 6.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        channels = {"na": npt.channels.INa_CS1977(), "leak": npt.channels.IL()}
+        ions = {"na": npt.ions.SodiumFixed()}
+        cell = npt.neurons.ConductanceCell(10, channels=channels, ions=ions)
+        ```
+    """
+
+    carries: ClassVar[str | None] = "na"
+    g: Parameter = parameter(120.0)
+    phi: Parameter = parameter(1.0)
+
+    def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
+        m = alpha_beta(3.8 * linoid((v + 29.7) / 10), 15.2 * jnp.exp(-0.0556 * (v + 54.7)), self.phi)
+        return {"m": m, "h": alpha_beta(0.266 * jnp.exp(-(v + 48) / 20), 3.8 * sigmoid((v + 18) / 10), self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return _m3h(self.g, gates)
