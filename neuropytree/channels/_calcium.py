@@ -306,4 +306,4 @@ class ICa_ML1981(AbstractOhmic):
         return {}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
-        return self.g * ((1 + jnp.tanh((v - self.v_1) / self.v_2)) / 2)
+        return self.g * sigmoid(2 * (v - self.v_1) / self.v_2)

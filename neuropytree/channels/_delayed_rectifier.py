@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
+from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
 from .._math import linoid
@@ -236,7 +237,8 @@ class IK_ML1981(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         x = (v - self.v_3) / self.v_4
-        return {"n": Relaxation(self.phi * jnp.cosh(x / 2), (1 + jnp.tanh(x)) / 2)}
+        # (1 + tanh x) / 2, without its cancellation
+        return {"n": Relaxation(self.phi * jnp.cosh(x / 2), sigmoid(2 * x))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return self.g * gates["n"]

@@ -15,8 +15,8 @@ def ThalamicRelay(
     g_na: ArrayLike = 90.0,
     g_k: ArrayLike = 10.0,
     g_t: ArrayLike = 2.0,
-    g_h: ArrayLike = 0.02,
-    g_kl: ArrayLike = 0.0138,
+    g_h: ArrayLike = 0.0175,
+    g_kl: ArrayLike = 0.005,
     g_l: ArrayLike = 0.01,
     e_na: ArrayLike = 50.0,
     e_k: ArrayLike = -100.0,
@@ -24,7 +24,7 @@ def ThalamicRelay(
     e_l: ArrayLike = -70.0,
     v_sh: ArrayLike = -25.0,
     c_m: ArrayLike = 1.0,
-    v_init: ArrayLike | AbstractInitializer = -60.0,
+    v_init: ArrayLike | AbstractInitializer = -61.0,
     v_th: ArrayLike = 0.0,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
@@ -36,7 +36,8 @@ def ThalamicRelay(
 
     the single-compartment cell of Destexhe et al.: `INa_TM1991` and `IK_TM1991` of high threshold, `ICaT_HM1992`,
     `Ih_De1996` regulated by calcium, leaks of potassium and of everything, and `CalciumDetailed`. The T current's
-    activation has its kinetics here, where the publication takes it as instantaneous.
+    activation has its kinetics here, where the publication takes it as instantaneous; with the leak of potassium of the
+    publication, 0.0138 mS/cm², the voltage oscillates below threshold.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
