@@ -12,14 +12,11 @@ from scipy.integrate import solve_ivp
 
 import neuropytree as npt
 from neuropytree.ions import Pool, nernst
+from neuropytree.testing import channel_bank
 
 from .literature import PRINTED, h_of_destexhe, rate_and_rest, slopes
 
-CHANNELS = {
-    name: kind
-    for name, kind in vars(npt.channels).items()
-    if inspect.isclass(kind) and issubclass(kind, npt.channels.AbstractChannel) and not inspect.isabstract(kind)
-}
+CHANNELS = channel_bank()
 E = {"na": 50.0, "k": -95.0}
 TIMES = np.linspace(0.0, 40.0, 21)
 
@@ -53,14 +50,19 @@ class Clamp(npt.integrate.AbstractField):
         return {name: {g: k.rate * (k.rest - y[name][g]) for g, k in ks.items()} for name, ks in moves.items()}
 
 
-def test_the_table_is_complete():
-    assert set(PRINTED) | {"Ih_De1996"} == set(CHANNELS)
+def test_the_bank_and_the_table_are_complete():
+    public = {
+        name
+        for name, kind in vars(npt.channels).items()
+        if inspect.isclass(kind) and issubclass(kind, npt.channels.AbstractChannel) and not inspect.isabstract(kind)
+    }
+    assert set(PRINTED) | {"Ih_De1996"} == set(CHANNELS) == public
 
 
 @pytest.fixture(scope="module")
 def clamped():
     """Gates and currents of every channel at `TIMES`."""
-    channels = {name: kind() for name, kind in CHANNELS.items()}
+    channels = CHANNELS
     field, dt, every = Clamp(channels), 0.005, 400
     start = {
         name: c.init(jnp.asarray(v_of(0.0, np)), pools(jnp.asarray(c_of(0.0, np)))) for name, c in channels.items()
@@ -129,7 +131,7 @@ def test_rates_have_no_singular_point(name, dtype):
     grid = np.round(np.arange(-1200, 601) / 10, 1)
     away = np.all([np.abs(grid - jump) > 0.05 for jump in (*printed.jumps, 1e3)], axis=0)
     with jax.enable_x64(dtype is np.float64):
-        channel, v = CHANNELS[name](), jnp.asarray(grid, dtype)
+        channel, v = channel_bank()[name], jnp.asarray(grid, dtype)
         ions = pools(jnp.asarray(1e-3, dtype))
 
         def rates(v):
@@ -154,7 +156,7 @@ def test_an_instantaneous_conductance_has_its_own_slope():
     """The drive is the tangent of the current, singular points included."""
     for name in ("INa_WB1996", "ICa_ML1981"):
         v, c = jnp.asarray([-80.0, -35.0, -1.2, 10.0]), jnp.asarray(1e-3)
-        channel = CHANNELS[name]()
+        channel = CHANNELS[name]
         gates = {"h": jnp.full(4, 0.4)}
         drive = channel.drive(v, gates, pools(c))
         current = lambda v: PRINTED[name].conductance({"h": 0.4}, v, 1e-3) * (e_of(name, 1e-3) - v)  # noqa: B023, E731
