@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Int, Key
 
-from .._types import AbstractDynamics, Drive, Scalar, Spikes, Tick, find
+from .._types import Drive, Scalar, Spikes, Tick, find
 from ..integrate import AbstractStepper
 from ..ops import fence
 from ..ops._fire import fire
+from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._membrane import AbstractMembrane
 from ._spiking import AbstractReset, HardReset, Refractory, SoftReset, Threshold
 
@@ -34,15 +35,7 @@ class PointNeuronState(eqx.Module):
         return self.membrane.v
 
 
-def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
-    """`size` as a shape. **Raises:** `ValueError` unless it is a whole number or a tuple of such, none negative."""
-    shape = size if isinstance(size, tuple) else (size,)
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
-        raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0")
-    return shape
-
-
-class PointNeuron(AbstractDynamics):
+class PointNeuron(AbstractNeuron):
     """A population of point neurons, made of parts that combine freely.
 
     In a step the stepper moves the membrane, held voltages are put back, the threshold is read, spikes reset the
@@ -85,25 +78,11 @@ class PointNeuron(AbstractDynamics):
 
     def __check_init__(self) -> None:
         for part in (self.membrane, self.threshold, self.reset, self.refractory):
-            for path, leaf in jax.tree_util.tree_leaves_with_path(part):
-                shape = getattr(leaf, "shape", ())
-                if shape != () and not _fits(shape, self.shape):
-                    name = jax.tree_util.keystr(path).lstrip(".")
-                    raise ValueError(
-                        f"parameter '{name}' has shape {shape}; expected () or {self.shape}, one for each neuron"
-                    )
+            check_shapes(part, self.shape)
 
     @property
-    def size(self) -> int:
-        """Number of neurons."""
-        out = 1
-        for n in self.shape:
-            out *= n
-        return out
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return self.shape
+    def parts(self) -> tuple[str, ...]:
+        return ("membrane",)
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
         membrane = self.membrane.init(self.shape, key=key)
@@ -172,9 +151,3 @@ def _composed(parts: Any, y: Any, v_old: Array, left: Array | None, dt: Scalar) 
         left = refractory.advance(left, spike, dt)
     y = dataclasses.replace(y, v=v)
     return y if reset is None else reset(y, spike, threshold.v_th), left, spike
-
-
-def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    if len(shape) > len(target):
-        return False
-    return all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))

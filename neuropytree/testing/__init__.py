@@ -1,5 +1,6 @@
 """For those who test models, their own or ours."""
 
+from ._bank import channel_bank as channel_bank
 from ._bank import connector_bank as connector_bank
 from ._bank import neuron_bank as neuron_bank
 from ._bank import sde_stepper_bank as sde_stepper_bank

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import connect, init, integrate, neurons, surrogate, synapses
+from .. import channels, connect, init, integrate, neurons, surrogate, synapses
 
 
-def neuron_bank() -> dict[str, Callable[[int], neurons.PointNeuron]]:
+def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
     """Every neuron by name, as a function of its size; with parameters such that a current of 30 makes it spike."""
     base: dict[str, Any] = {"v_rest": -60.0, "v_th": -50.0, "v_reset": -60.0, "tau": 20.0}
     return {
@@ -15,7 +15,45 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.PointNeuron]]:
         "LIF, soft reset": lambda n: neurons.LIF(n, **base, reset="soft", surrogate=surrogate.Sigmoid),
         "LIF, noise": lambda n: neurons.LIF(n, **base, t_ref=1.0, sigma=0.5, v_init=init.Normal(-55.0, 2.0)),
         "LIF, boolean spikes": lambda n: neurons.LIF(n, **base, t_ref=2.0, surrogate=None),
+        "HH": neurons.HH,
+        "ThalamicRelay": neurons.ThalamicRelay,
     }
+
+
+def channel_bank() -> dict[str, channels.AbstractChannel]:
+    """Every ion channel by name, with its default parameters."""
+    kinds: list[type[channels.AbstractChannel]] = [
+        channels.IAHP_De1994,
+        channels.ICa_ML1981,
+        channels.ICaHT_HM1992,
+        channels.ICaHT_Re1993,
+        channels.ICaL_IS2008,
+        channels.ICaN_IS2008,
+        channels.ICaT_HM1992,
+        channels.ICaT_HP1992,
+        channels.Ih_De1996,
+        channels.Ih_HM1992,
+        channels.IK_CS1977,
+        channels.IK_HH1952,
+        channels.IK_ML1981,
+        channels.IK_TM1991,
+        channels.IK_WB1996,
+        channels.IKA1_HM1992,
+        channels.IKA2_HM1992,
+        channels.IKA_CS1977,
+        channels.IKDR_Ba2002,
+        channels.IKK2A_HM1992,
+        channels.IKK2B_HM1992,
+        channels.IKLeak,
+        channels.IKNI_Ya1989,
+        channels.IL,
+        channels.INa_Ba2002,
+        channels.INa_CS1977,
+        channels.INa_HH1952,
+        channels.INa_TM1991,
+        channels.INa_WB1996,
+    ]
+    return {kind.__name__: kind() for kind in kinds}
 
 
 def synapse_bank() -> dict[str, synapses.Receptor]:

@@ -1,0 +1,36 @@
+"""Ion channels: gates, and the currents that they let through."""
+
+from ._a_type import IKA1_HM1992 as IKA1_HM1992
+from ._a_type import IKA2_HM1992 as IKA2_HM1992
+from ._a_type import IKA_CS1977 as IKA_CS1977
+from ._base import AbstractChannel as AbstractChannel
+from ._base import AbstractOhmic as AbstractOhmic
+from ._calcium import ICa_ML1981 as ICa_ML1981
+from ._calcium import ICaHT_HM1992 as ICaHT_HM1992
+from ._calcium import ICaHT_Re1993 as ICaHT_Re1993
+from ._calcium import ICaL_IS2008 as ICaL_IS2008
+from ._calcium import ICaN_IS2008 as ICaN_IS2008
+from ._calcium import ICaT_HM1992 as ICaT_HM1992
+from ._calcium import ICaT_HP1992 as ICaT_HP1992
+from ._delayed_rectifier import IK_CS1977 as IK_CS1977
+from ._delayed_rectifier import IK_HH1952 as IK_HH1952
+from ._delayed_rectifier import IK_ML1981 as IK_ML1981
+from ._delayed_rectifier import IK_TM1991 as IK_TM1991
+from ._delayed_rectifier import IK_WB1996 as IK_WB1996
+from ._delayed_rectifier import IKDR_Ba2002 as IKDR_Ba2002
+from ._gates import alpha_beta as alpha_beta
+from ._gates import inf_tau as inf_tau
+from ._gates import q10 as q10
+from ._h import Ih_De1996 as Ih_De1996
+from ._h import Ih_HM1992 as Ih_HM1992
+from ._leak import IL as IL
+from ._leak import IKLeak as IKLeak
+from ._slow_potassium import IKK2A_HM1992 as IKK2A_HM1992
+from ._slow_potassium import IKK2B_HM1992 as IKK2B_HM1992
+from ._slow_potassium import IAHP_De1994 as IAHP_De1994
+from ._slow_potassium import IKNI_Ya1989 as IKNI_Ya1989
+from ._sodium import INa_Ba2002 as INa_Ba2002
+from ._sodium import INa_CS1977 as INa_CS1977
+from ._sodium import INa_HH1952 as INa_HH1952
+from ._sodium import INa_TM1991 as INa_TM1991
+from ._sodium import INa_WB1996 as INa_WB1996

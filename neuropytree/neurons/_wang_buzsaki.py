@@ -1,0 +1,73 @@
+"""Wang-Buzsáki."""
+
+from jaxtyping import ArrayLike
+
+from .. import channels
+from ..init import AbstractInitializer
+from ..integrate import AbstractStepper
+from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._conductance import ConductanceCell
+
+
+def WangBuzsaki(
+    size: int | tuple[int, ...],
+    *,
+    g_na: ArrayLike = 35.0,
+    g_k: ArrayLike = 9.0,
+    g_l: ArrayLike = 0.1,
+    e_na: ArrayLike = 55.0,
+    e_k: ArrayLike = -90.0,
+    e_l: ArrayLike = -65.0,
+    phi: ArrayLike = 5.0,
+    c_m: ArrayLike = 1.0,
+    v_init: ArrayLike | AbstractInitializer = -65.0,
+    v_th: ArrayLike = 20.0,
+    t_ref: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
+    stepper: AbstractStepper | None = None,
+) -> ConductanceCell:
+    r"""Fast-spiking interneurons of the hippocampus,
+
+    $$C_m \dot v = g_\mathrm{Na} m_\infty^3 h\,(E_\mathrm{Na} - v) + g_\mathrm{K} n^4 (E_\mathrm{K} - v) +
+    g_\mathrm{L} (E_\mathrm{L} - v) + i,$$
+
+    with the rates of `INa_WB1996` and `IK_WB1996`.
+
+    **Arguments:** each parameter a number or an array with one value for each neuron.
+
+    - `size`: number of neurons, or their shape.
+    - `g_na`, `g_k`, `g_l`: largest conductances (mS/cm²).
+    - `e_na`, `e_k`, `e_l`: reversal potentials (mV).
+    - `phi`: temperature factor.
+    - `c_m`: capacitance (µF/cm²).
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+
+    **Returns:** a `ConductanceCell`; its gates are `na.h` and `k.n`.
+
+    Source: Wang & Buzsáki 1996, doi:10.1523/JNEUROSCI.16-20-06402.1996.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        cell = npt.neurons.WangBuzsaki(10)
+        sol = npt.simulate(cell, cell.init(), 10.0, dt=0.05, duration=50.0, record=["v", "spike"])
+        ```
+    """
+    parts = {
+        "na": channels.INa_WB1996(g=g_na, e=e_na, phi=phi),
+        "k": channels.IK_WB1996(g=g_k, e=e_k, phi=phi),
+        "leak": channels.IL(g=g_l, e=e_l),
+    }
+    return ConductanceCell(
+        size,
+        channels=parts,
+        c_m=c_m,
+        v_init=v_init,
+        v_th=v_th,
+        t_ref=t_ref,
+        sigma=sigma,
+        surrogate=surrogate,
+        stepper=stepper,
+    )
