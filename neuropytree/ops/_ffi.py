@@ -317,9 +317,8 @@ def make_function(
         return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
 
     def native(ctx: Any, *, batch: Shape, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
-        del impl
         if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item):
-            return None
+            return functools.partial(plain, batch=batch, impl=impl, **static)
         items = [x.update(shape=x.shape[len(batch) :]) for x in ctx.avals_in]
         target = kernel(*items, **static)
         return functools.partial(every, target, ctx.avals_out, batch) if target in kernels() else None

@@ -93,9 +93,9 @@ def dense_form(operation, shared, boolean, dtype):
     return case, lambda acc, a, b: acc + (function(a, b) - 1)
 
 
-EVERY = [("float64", shared, boolean) for shared in (False, True) for boolean in (False, True)]
-# what differs between dtypes, weights and events is in the kernels; the rules are the same
-FEW = {"taichi": [*EVERY, ("float32", False, False)], "reference": [("float64", False, False)]}
+# what differs between dtypes and events is in the kernels; the rules are the same but for those of a shared weight
+FEW = {"taichi": [("float64", False, False), ("float64", True, False), ("float32", False, True)]}
+FEW["reference"] = FEW["taichi"][:1]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -126,7 +126,9 @@ def test_value_over_sizes(operation, boolean, shared, dtype, impl):
         case = Case(*size, impl, dtype, shared, seed=n)
         ours, dense = case.pair(operation)
         operands = case.operands(operation, boolean=boolean)
-        case.close(jax.jit(ours)(*operands), jax.jit(dense)(*operands))
+        with jax.disable_jit():  # each primitive of the oracle is compiled once for all
+            want = dense(*operands)
+        case.close(jax.jit(ours)(*operands), want)
 
 
 def test_both_sides_boolean(impl):

@@ -113,6 +113,7 @@ programs = {
     "few columns": lambda: W.transpose(few),
     "dense": lambda: npt.ops.dense_matvec(DENSE, few, acc=jnp.zeros(n), impl="taichi"),
     "drawn": lambda: drawn(x),
+    "drawn outer": lambda: drawn.outer(x, y),
     "cell": lambda: npt.simulate(cell, cell.init(dt=0.1), 20.0 + y, dt=0.1, duration=5.0, record=["v"]).out["v"],
 }
 DENSE = W.to_dense()

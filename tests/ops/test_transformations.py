@@ -125,13 +125,10 @@ def test_every_transformation_of_random_numbers_in_the_reference():
         ("jit normal", "matvec"),
     ],
 )
-def test_every_transformation_with_boolean_events(family, operation, impl):
-    if impl == "reference" and family.startswith("jit"):
-        pytest.skip("takes long to compile, as above")
-    check(family, operation, impl, boolean=True)
+def test_every_transformation_with_boolean_events(family, operation):
+    check(family, operation, "auto", boolean=True)
 
 
-def test_every_transformation_of_a_weight_of_all_edges(impl):
-    check("shared", "transposed_matvec", impl)
-    if impl == "taichi":
-        check("jit constant", "outer", impl)
+@pytest.mark.parametrize(("family", "operation"), [("shared", "transposed_matvec"), ("jit constant", "outer")])
+def test_every_transformation_of_a_weight_of_all_edges(family, operation):
+    check(family, operation, "auto")
