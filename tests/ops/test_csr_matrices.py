@@ -122,6 +122,22 @@ def test_transposed_matvec_over_a_view_under_every_transformation():
     check_op(op, lambda acc, w, y: acc + dense(w) @ y, (jnp.ones(7), jnp.asarray(W), jnp.asarray(Y[:, 0])))
 
 
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_view_makes_no_difference_where_the_connectivity_is_batched(batched):
+    """A view of one of two matrices is no view of the other; given with each, it is left out as well."""
+    other = np.sort(P.rng.integers(0, 5, P.nnz) + 5 * P.rows) % 5  # in the same rows, in ascending columns
+    indices = jnp.stack([P.indices, jnp.asarray(other, jnp.int32)])
+    views = [ops.csr_to_csc(each, P.indptr, 5) for each in indices]
+    view = tuple(jnp.stack(each) for each in zip(*views, strict=True)) if batched else views[0]
+
+    def transposed(indices, view):
+        return ops.csr_transposed_matvec(W, jnp.asarray(Y[:, 0]), indices, P.indptr, acc=jnp.ones(7), csc=view)
+
+    got = jax.vmap(transposed, (0, 0 if batched else None))(indices, view)
+    want = [1 + np.bincount(P.rows, W * Y[each, 0], 7) for each in (P.cols, other)]
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 def test_outer_matmat_under_every_transformation():
     def op(acc, p, q):
         return ops.csr_outer_matmat(p, q, P.indices, P.indptr, acc=acc)
