@@ -165,7 +165,7 @@ def make_operator(
     def batcher(operands: Any, dims: Any, **params: Any) -> tuple[Array, int]:
         sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
         (size,) = sizes
-        if any(d is not None for d in dims[count:]):
+        if any(d is not None for d in dims[3:]):  # hints for one connectivity are none for others
             operands, dims = operands[:count], dims[:count]
         if any(d is not None for d in dims[3:]):  # another connectivity in each: one after the other
 
