@@ -168,7 +168,14 @@ def test_a_piece_is_a_piece_of_the_whole(law, impl):
     """Split anywhere, at the ends of blocks and within them, by rows and by columns."""
     weight, options = jnp.asarray(LAWS[law]), dict(p=0.1, law=law, include_self=False)
     whole = np.asarray(npt.ops.jit_dense(weight, 5, (60, 1000), **options))
-    pieces = [(20, 10, 30, 300), (10, 300, 40, 500), (17, 256, 20, 512), (3, 255, 1, 2), (59, 999, 1, 1), (0, 0, 60, 1000)]
+    pieces = [
+        (20, 10, 30, 300),
+        (10, 300, 40, 500),
+        (17, 256, 20, 512),
+        (3, 255, 1, 2),
+        (59, 999, 1, 1),
+        (0, 0, 60, 1000),
+    ]
     for row, col, n, m in pieces[:1] if impl == "reference" else pieces:
         x, y = np.arange(1.0, n + 1), np.arange(1.0, m + 1)
         where = options | dict(row_offset=jnp.asarray(row), col_offset=col, impl=impl)
