@@ -134,12 +134,11 @@ expected = {
     "few columns": dense @ few, "dense": dense.T @ few, "drawn": drawn.to_dense().T @ x,
     "transposed matrix": dense @ xs.T, "matrix by columns": dense @ xs.T, "list": x[rows] * y[indices],
     "outer of matrices": np.sum(np.asarray(xs)[:, rows] * np.asarray(xs)[:, indices], axis=0),
-    "drawn outer": [
-        x @ npt.connect.JIT(tuple(w), 7, in_size=n, out_size=n, p=0.05, law="uniform").to_dense() @ y for w in np.eye(2)
-    ],
 }
 for name, value in expected.items():
     np.testing.assert_allclose(alone[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
+drawn_product = np.dot((0.1, 0.9), alone["drawn outer"])  # what it is the gradient of
+np.testing.assert_allclose(drawn_product, x @ (drawn.to_dense() @ y), rtol=1e-9)
 
 def hammer(turn):
     names = list(programs)
