@@ -24,8 +24,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
 
 from . import _bridge
-
-Shape = tuple[int, ...]
+from ._batches import Shape, flat_rows, one_by_one, row_plan
 
 
 @functools.cache
@@ -168,7 +167,7 @@ def make_operator(
     def batcher(operands: Any, dims: Any, **params: Any) -> tuple[Array, int]:
         sizes = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
         (size,) = sizes
-        if any(d is not None for d in dims[count:]):
+        if any(d is not None for d in dims[3:]):  # hints for one connectivity are none for others
             operands, dims = operands[:count], dims[:count]
         if any(d is not None for d in dims[3:]):  # another connectivity in each: one after the other
 
@@ -177,10 +176,7 @@ def make_operator(
                 return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
 
             return jax.lax.map(item, jnp.arange(size)), 0
-        moved = [
-            jnp.expand_dims(x, 0) if d is None else jnp.moveaxis(x, d, 0)
-            for x, d in zip(operands[:3], dims[:3], strict=True)
-        ]
+        moved = [*map(_leading, operands[:3], dims[:3])]
         moved[0] = jnp.broadcast_to(moved[0], (size, *moved[0].shape[1:]))
         return bind(*moved, *operands[3:], **(params | {"batch": (size, *params["batch"])})), 0
 
@@ -271,10 +267,12 @@ def make_function(
     reference: Callable[..., tuple[Array, ...]],
     kernel: Callable[..., str | None],
     in_place: int = 0,
+    by_item: bool = True,
 ) -> Primitive:
-    """A primitive `(*operands; impl, **static) -> results` that one native kernel computes.
+    """A primitive `(*operands; batch, impl, **static) -> results` that one native kernel computes.
 
-    Its derivatives, its batched form and its lowering where there is no kernel are those of the reference.
+    Its derivatives and its lowering where there is no kernel are those of the reference. Every operand has the leading
+    dimensions of the batch, each of size 1 or of the size in `batch`, and every result has all of them.
 
     **Arguments:**
 
@@ -282,29 +280,50 @@ def make_function(
     - `kernel`: `(*operands, **static)` to the name of the native kernel for operands of such shapes and dtypes, or
       `None`. It gets every operand as a vector.
     - `in_place`: how many results are the first operands, updated.
+    - `by_item`: whether the kernel is called for each element of a batch; otherwise a batch takes the reference.
     """
     function = _Operator(name)
     function.multiple_results = True
 
-    def plain(*operands: Array, impl: str, **static: Any) -> list[Array]:
+    def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> list[Array]:
         del impl
-        return list(reference(*operands, **static))
+
+        def level(sizes: Shape, *xs: Array) -> list[Array]:
+            if not sizes:
+                return list(reference(*xs, **static))
+            axes = [0 if x.shape[0] == sizes[0] else None for x in xs]
+            one = [x if axis == 0 else jnp.squeeze(x, 0) for x, axis in zip(xs, axes, strict=True)]
+            return jax.vmap(functools.partial(level, sizes[1:]), axes)(*one)
+
+        return level(batch, *operands)
 
     def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
         out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
         return [x.update(weak_type=False) for x in out]
 
-    def call(target: str, avals: Any, *operands: Array) -> list[Array]:
-        out = [jax.ShapeDtypeStruct((x.size,), x.dtype) for x in avals]
-        results = jax.ffi.ffi_call(target, out, input_output_aliases={i: i for i in range(in_place)})(
-            *(x.reshape(-1) for x in operands)
-        )
+    def call(target: str, out: list[jax.ShapeDtypeStruct], updated: list[Array], *others: Array) -> list[Array]:
+        aliases = {i: i for i in range(in_place)}
+        return list(jax.ffi.ffi_call(target, out, input_output_aliases=aliases)(*updated[:in_place], *others))
+
+    def every(target: str, avals: Any, batch: Shape, *operands: Array) -> list[Array]:
+        full, levels = math.prod(batch), len(batch)
+        out = [jax.ShapeDtypeStruct((math.prod(x.shape[levels:]),), x.dtype) for x in avals]
+        item = functools.partial(call, target, out)
+        if full == 1:
+            results = item([x.reshape(-1) for x in operands[:in_place]], *(x.reshape(-1) for x in operands[in_place:]))
+        else:
+            updated = [jnp.broadcast_to(x, aval.shape) for x, aval in zip(operands[:in_place], avals, strict=False)]
+            updated += [jnp.zeros(x.shape, x.dtype) for x in avals[in_place:]]
+            rows = [[flat_rows(x, batch) for x in xs] for xs in (updated, operands[in_place:])]
+            results = one_by_one(item, full, *rows)
         return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
 
-    def native(ctx: Any, *_: Any, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
-        del impl
-        target = kernel(*ctx.avals_in, **static)
-        return functools.partial(call, target, ctx.avals_out) if target in kernels() else None
+    def native(ctx: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
+        if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item):
+            return functools.partial(plain, batch=batch, impl=impl, **static)
+        items = [x.update(shape=x.shape[len(batch) :]) for x in ctx.avals_in]
+        target = kernel(*items, **static)
+        return functools.partial(every, target, ctx.avals_out, batch) if target in kernels() else None
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[list[Array], list[Any]]:
         moved = [i for i, d in enumerate(tangents) if type(d) is not ad.Zero]
@@ -319,15 +338,22 @@ def make_function(
         out = function.bind(*primals, **params)
         return out, _tangents(out, moves)
 
+    def batcher(operands: Any, dims: Any, *, batch: Shape, **params: Any) -> tuple[list[Array], list[int]]:
+        (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
+        out = function.bind(*map(_leading, operands, dims), batch=(size, *batch), **params)
+        return out, [0] * len(out)
+
     function.def_impl(_eager(function))
     function.def_abstract_eval(abstract)
     _register_lowerings(function, plain, native)
     ad.primitive_jvps[function] = jvp
-    batching.primitive_batchers[function] = lambda operands, dims, **params: (
-        (out := jax.vmap(functools.partial(plain, **params), in_axes=tuple(dims))(*operands)),
-        [0] * len(out),
-    )
+    batching.primitive_batchers[function] = batcher
     return function
+
+
+def _leading(x: Array, dim: int | None) -> Array:
+    """An operand with a first dimension for its batch, of size 1 if it has none."""
+    return jnp.expand_dims(x, 0) if dim is None else jnp.moveaxis(x, dim, 0)
 
 
 class Rules(Protocol):
@@ -404,28 +430,20 @@ def _call_kernel(target: str, batch: Shape, acc: Array, a: Array, b: Array, *ind
     if full == 1:
         flat = [x.reshape(-1) for x in (acc, a, b)]
         return _ffi(target, *flat, *indices).reshape(acc.shape)
-    plans = [_plan(x.shape[:-1], batch) for x in (acc, a, b)]
-    if plans[0] is None:  # summed over some dimensions but not over a neighbouring run of them: sum here
+    if row_plan(acc.shape[:-1], batch) is None:  # summed over dimensions that are no neighbours: sum here
         shape = (*batch, acc.shape[-1])
         every = _call_kernel(target, batch, jnp.zeros(shape, acc.dtype), a, b, *indices)
         summed = tuple(k for k, size in enumerate(batch) if acc.shape[k] != size)
         return acc + jnp.sum(every, axis=summed, keepdims=True)
-    flat, maps = [], [full]
-    for x, plan in zip((acc, a, b), plans, strict=True):
-        if plan is None:
-            x, plan = jnp.broadcast_to(x, (*batch, x.shape[-1])), (1, full)
-        flat.append(x.reshape(plan[1], x.shape[-1]))
-        maps.extend(plan)
+    rows = [flat_rows(x, batch) for x in (acc, a, b)]
     if target + "_batched" in kernels():
-        return _ffi(target + "_batched", *flat, *indices, jnp.asarray(np.array(maps, np.int32))).reshape(acc.shape)
+        maps = jnp.asarray(np.array([full, *(n for _, plan in rows for n in plan)], np.int32))
+        return _ffi(target + "_batched", *(x for x, _ in rows), *indices, maps).reshape(acc.shape)
 
-    def item(n: Array, out: Array) -> Array:
-        o, *rows = (n // d % m for d, m in zip(maps[1::2], maps[2::2], strict=True))
-        # one row for all is read where it is: its copy could be larger than the work
-        operands = (x[row] if len(x) > 1 else x[0] for x, row in zip(flat[1:], rows, strict=True))
-        return out.at[o].set(_ffi(target, out[o], *operands, *indices))
+    def call(out: list[Array], *operands: Array) -> list[Array]:
+        return [_ffi(target, *out, *operands, *indices)]
 
-    return jax.lax.fori_loop(0, full, item, flat[0]).reshape(acc.shape)
+    return one_by_one(call, full, rows[:1], rows[1:])[0].reshape(acc.shape)
 
 
 def _call_fresh(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indices: Array) -> Array:
@@ -437,7 +455,7 @@ def _call_fresh(target: str, batch: Shape, acc: Array, a: Array, b: Array, *indi
 
 def _is_zero(value: Any) -> bool:
     """Whether a value of a program that is being lowered is an array of zeros, as `jnp.zeros` makes it."""
-    made = getattr(value, "owner", None)
+    made: Any = getattr(value, "owner", None)  # an operation, or the block that the value is an argument of
     name = getattr(getattr(made, "operation", None), "name", getattr(made, "name", ""))
     if name == "stablehlo.broadcast_in_dim":
         return _is_zero(made.operands[0])
@@ -445,19 +463,6 @@ def _is_zero(value: Any) -> bool:
         return False
     number = made.attributes["value"]
     return number.is_splat and float(number.get_splat_value().value) == 0
-
-
-def _plan(shape: Shape, batch: Shape) -> tuple[int, int] | None:
-    """`(d, m)` such that element `n` of the flat batch is row `(n // d) % m` of the operand; `None` if there is "
-    "no such pair."""
-    mapped = [have == size for have, size in zip(shape, batch, strict=True) if size != 1]
-    sizes = [size for size in batch if size != 1]
-    if not any(mapped):
-        return 1, 1
-    first, last = mapped.index(True), len(mapped) - mapped[::-1].index(True)
-    if not all(mapped[first:last]):
-        return None
-    return math.prod(sizes[last:]), math.prod(sizes[first:last])
 
 
 def _ffi(target: str, acc: Array, *operands: Array) -> Array:

@@ -27,7 +27,7 @@ def _kernel(v: Any, *operands: Any, hard: bool, hold: bool, kind: str) -> str | 
     return "_".join(["npt_fire", dtype, "hard" if hard else "soft", *(["hold"] if hold else []), kind])
 
 
-fire_p = make_function("npt_fire", reference=_reference, kernel=_kernel, in_place=2)
+fire_p = make_function("npt_fire", reference=_reference, kernel=_kernel, in_place=2, by_item=False)
 
 
 def fire(
@@ -53,5 +53,5 @@ def fire(
     for x in (v_th, v_reset, none if steps is None else steps):
         operands.append(jnp.reshape(x, (1,) * (v.ndim - x.ndim) + x.shape))
     kind = "bool" if boolean else "float"
-    v, left, spike = fire_p.bind(*operands, hard=hard, hold=hold, kind=kind, impl=impl)
+    v, left, spike = fire_p.bind(*operands, hard=hard, hold=hold, kind=kind, batch=(), impl=impl)
     return v, left if hold else None, spike

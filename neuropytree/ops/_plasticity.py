@@ -121,7 +121,7 @@ def csr_add_on_pre(
     check_shape("pre_spike", x, (indptr.shape[0] - 1,))
     check_shape("post_trace", trace, None)
     check_indices(indices, indptr)
-    return on_pre_p.bind(weight, x, trace, indices, indptr, low, high, impl=impl)[0]
+    return on_pre_p.bind(weight, x, trace, indices, indptr, low, high, batch=(), impl=impl)[0]
 
 
 def csr_add_on_post(
@@ -172,7 +172,7 @@ def csr_add_on_post(
             f"csc_order is {csc_order.dtype.name} of shape {csc_order.shape}; expected int32 of the shape of "
             f"csc_indices, {csc_indices.shape}, and no more than weight has, {weight.shape}"
         )
-    return on_post_p.bind(weight, y, trace, csc_indices, csc_indptr, csc_order, low, high, impl=impl)[0]
+    return on_post_p.bind(weight, y, trace, csc_indices, csc_indptr, csc_order, low, high, batch=(), impl=impl)[0]
 
 
 def _operands(

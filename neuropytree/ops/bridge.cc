@@ -72,6 +72,7 @@ constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32,
 constexpr size_t kPacked = 1024;              // bytes that the packed arguments of a kernel may take
 constexpr int32_t kBudget = 16384;            // items of work (edges, elements) below which threads don't pay
 constexpr int64_t kWorth = 4;                 // items of work for each element of an output that a part has of its own
+constexpr size_t kLine = 64;                  // bytes of memory that move together
 constexpr int64_t kOwn = 16;                  // parts with an output of their own, at most
 
 // Whether this processor has what the second form of every kernel was compiled for. The environment can say no, so that
@@ -162,7 +163,8 @@ struct Job {
   std::atomic<int> next{0}, done{0}, references{1};
   int32_t begin, parts;
   size_t span_at, size;
-  char* own;     // outputs of all parts but the first, one after the other, or null
+  char* own;      // outputs of all parts but the first, `stride` bytes from one to the next, or null
+  size_t stride;  // whole cache lines, which no two threads then write to
   char* output;  // and what they are added to: so many
   int64_t count;
   int32_t outputs;
@@ -178,7 +180,7 @@ void Invoke(const Kernel& kernel, char* packed, size_t span_at, Span* span) {
 void RunPart(Job* job, char* packed, int part) {
   if (job->own != nullptr) {
     const size_t bytes = static_cast<size_t>(job->count) * ItemSize(job->kernel->operands[0].dtype);
-    char* output = part == 0 ? job->output : job->own + static_cast<size_t>(part - 1) * bytes;
+    char* output = part == 0 ? job->output : job->own + static_cast<size_t>(part - 1) * job->stride;
     if (part > 0) std::memset(output, 0, bytes);
     std::memcpy(packed + PackedSize(1) - sizeof output, &output, sizeof output);
   }
@@ -190,7 +192,7 @@ template <typename T>
 void AddOwn(const Job* job, int64_t first, int64_t last) {
   T* output = reinterpret_cast<T*>(job->output);
   for (int32_t k = 0; k < job->outputs; ++k) {
-    const T* own = reinterpret_cast<const T*>(job->own) + k * job->count;
+    const T* own = reinterpret_cast<const T*>(job->own + static_cast<size_t>(k) * job->stride);
     for (int64_t i = first; i < last; ++i) output[i] += own[i];
   }
 }
@@ -291,8 +293,8 @@ XLA_FFI_Error* Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char*
   }
   Job* job = Begin(kernel, packed, span_at, size, so_far.stop);
   Job* sum = own > 0 ? Begin(kernel, packed, span_at, size, 0) : nullptr;
-  const size_t bytes = static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype);
-  char* memory = own > 0 ? static_cast<char*>(std::malloc(bytes * static_cast<size_t>(own - 1))) : nullptr;
+  const size_t stride = (static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype) + kLine - 1) / kLine * kLine;
+  char* memory = own > 0 ? static_cast<char*>(std::malloc(stride * static_cast<size_t>(own - 1))) : nullptr;
   if (job == nullptr || (own > 0 && (sum == nullptr || memory == nullptr))) {
     delete job;
     delete sum;
@@ -303,6 +305,7 @@ XLA_FFI_Error* Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char*
   for (Job* each : {job, sum}) {
     if (each == nullptr) continue;
     each->own = memory;
+    each->stride = stride;
     each->output = output;
     each->count = count;
     each->outputs = static_cast<int32_t>(own - 1);

@@ -51,6 +51,29 @@ def test_the_same_bits_as_without_a_list(boolean, shared, dtype, impl):
             np.testing.assert_array_equal(got, want)
 
 
+def test_a_batch_of_lists(impl):
+    """Batches in batches, some of which have more events than the lists have room for."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3, 73)) * (rng.random((2, 3, 73)) < np.array([0.02, 0.3, 1.0])[:, None])
+    batched = jax.jit(jax.vmap(jax.vmap(lambda x: npt.ops.compact(x, 5, impl=impl))))
+    got = batched(jnp.asarray(x))
+    for where in np.ndindex(2, 3):
+        found = np.flatnonzero(x[where])
+        np.testing.assert_array_equal(got.indices[where], np.r_[found, [73] * 5][:5])
+        assert got.count[where] == len(found)
+    assert got.overflow.any() and not got.overflow.all()
+    assert ("npt_compact_f64" in batched.lower(x).as_text()) == (impl == "taichi")
+
+    indices, indptr = (jnp.asarray(a) for a in random_csr(rng, 73, 20, 500, 2))
+    w = jnp.asarray(rng.normal(size=indices.shape))
+
+    def carried(events):
+        return npt.ops.csr_matvec_compact(w, events, indices, indptr, acc=jnp.zeros(20), impl=impl)
+
+    want = [carried(npt.ops.compact(jnp.asarray(v), 5, impl=impl)) for v in x.reshape(6, 73)]
+    np.testing.assert_array_equal(jax.vmap(jax.vmap(carried))(got).reshape(6, 20), jnp.stack(want))
+
+
 def test_every_transformation():
     """Derivatives and batches are those of `csr_matvec`, for either implementation."""
     rng = np.random.default_rng(0)

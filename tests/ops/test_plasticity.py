@@ -1,5 +1,7 @@
 """Weights that change along rows and columns, against a loop over the edges and the derivatives of its dense form."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,6 +85,42 @@ def test_every_transformation(side, boolean):
         got, want = (transform(f, (3, 4))(weight, spike, trace, LOW, HIGH) for f in (op, dense))
         np.testing.assert_array_equal(jnp.stack(got), jnp.stack(want))
         assert np.any(got[0]) and np.any(got[1])
+
+
+@pytest.mark.parametrize("side", ["pre", "post"])
+def test_a_batch_is_one_call_after_the_other(side, impl):
+    """Over any operands, also of batches in batches and of other edges; in the kernel, if there is, and bit by bit."""
+    same = functools.partial(np.testing.assert_allclose, rtol=0 if impl == "taichi" else 1e-14)  # XLA may fuse
+    cases = [setup(12, 9, 40, 3, side=side, seed=seed) for seed in range(6)]
+    assert len({len(case[3]) for case in cases}) == 1
+    edges = [case[:2] if side == "pre" else npt.ops.csr_to_csc(*case[:2], 9) for case in cases]
+    w, x, t = (jnp.stack([case[k] for case in cases]) for k in (3, 4, 5))
+
+    def new(w, x, t, low, *edges):
+        function, given = npt.ops.csr_add_on_pre, (w, x, t)
+        if side == "post":
+            function, given = npt.ops.csr_add_on_post, (w, t, x)
+        return function(*given, *edges, w_min=low, w_max=HIGH, impl=impl)
+
+    low = -jnp.arange(1.0, 7.0) / 6
+    every = (w, x, t, low, *(jnp.stack(each) for each in zip(*edges, strict=True)))
+    one = jax.jit(new)
+    for places in ((0,), (1, 2), (3,), tuple(range(len(every)))):
+        axes = [0 if k in places else None for k in range(len(every))]
+        taken = [x if axis == 0 else x[0] for x, axis in zip(every, axes, strict=True)]
+        batched = jax.jit(jax.vmap(new, axes))
+        want = [one(*(x[b] if axis == 0 else x for x, axis in zip(taken, axes, strict=True))) for b in range(6)]
+        same(batched(*taken), jnp.stack(want))
+        assert (f"npt_csr_on_{side}_f64_float" in batched.lower(*taken).as_text()) == (impl == "taichi")
+    nested = jax.vmap(
+        jax.vmap(new, (None, 0, None, None, *[None] * len(edges[0]))), (0, None, 0, None, *[None] * len(edges[0]))
+    )
+    got = nested(w[:2], x, t[:2], low[0], *edges[0])
+    for a in range(2):
+        for b in range(6):
+            same(got[a, b], one(w[a], x[b], t[a], low[0], *edges[0]))
+    empty = jax.vmap(lambda w: new(w, x[0], t[0], low[0], *edges[0]))(w[:0])
+    assert empty.shape == (0, w.shape[1])
 
 
 def test_the_derivative_at_a_bound_is_that_of_the_inside(impl):

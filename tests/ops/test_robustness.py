@@ -99,6 +99,7 @@ def listed(x):
     events = npt.ops.compact(x, n)
     return npt.ops.csr_matvec_compact(W.weight, events, W.indices, W.indptr, acc=jnp.zeros(n))
 
+edges, rows = (W.weight, xs.T, W.indices, W.indptr), np.repeat(np.arange(n, dtype=np.int32), k)
 programs = {
     "matvec": lambda: W(x),
     "transposed": lambda: transposed(y),
@@ -112,23 +113,32 @@ programs = {
     "listed": lambda: listed(x),
     "few columns": lambda: W.transpose(few),
     "dense": lambda: npt.ops.dense_matvec(DENSE, few, acc=jnp.zeros(n), impl="taichi"),
+    "transposed matrix": lambda: npt.ops.csr_transposed_matmat(*edges, acc=jnp.zeros((n, 4))),
+    "matrix by columns": lambda: npt.ops.csr_transposed_matmat(*edges, acc=jnp.zeros((n, 4)), csc=W.csc),
+    "outer of matrices": lambda: npt.ops.csr_outer_matmat(xs.T, xs.T, *edges[2:], acc=jnp.zeros(n * k)),
+    "list": lambda: npt.ops.coo_outer(x, y, rows, W.indices, acc=jnp.zeros(n * k)),
     "drawn": lambda: drawn(x),
+    "drawn outer": lambda: drawn.outer(x, y),
     "cell": lambda: npt.simulate(cell, cell.init(dt=0.1), 20.0 + y, dt=0.1, duration=5.0, record=["v"]).out["v"],
 }
 DENSE = W.to_dense()
 compiled = {name: jax.jit(f) for name, f in programs.items()}
 alone = {name: np.asarray(f()) for name, f in compiled.items()}
 
-dense, rows = np.asarray(DENSE), np.repeat(np.arange(n), k)
+dense = np.asarray(DENSE)
 moved = np.where(np.asarray(x)[rows] != 0, np.clip(W.weight + (x[rows] * y[indices]), -1, 1), W.weight)
 paired = np.where(np.asarray(x)[indices] != 0, np.clip(W.weight + (y[rows] * x[indices]), -1, 1), W.weight)
 expected = {
     "matvec": dense.T @ x, "transposed": dense @ y, "by columns": dense @ x, "outer": x[rows] * y[indices],
     "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
     "few columns": dense @ few, "dense": dense.T @ few, "drawn": drawn.to_dense().T @ x,
+    "transposed matrix": dense @ xs.T, "matrix by columns": dense @ xs.T, "list": x[rows] * y[indices],
+    "outer of matrices": np.sum(np.asarray(xs)[:, rows] * np.asarray(xs)[:, indices], axis=0),
 }
 for name, value in expected.items():
     np.testing.assert_allclose(alone[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
+drawn_product = np.dot((0.1, 0.9), alone["drawn outer"])  # what it is the gradient of
+np.testing.assert_allclose(drawn_product, x @ (drawn.to_dense() @ y), rtol=1e-9)
 
 def hammer(turn):
     names = list(programs)

@@ -27,6 +27,7 @@ from ._common import (
     any_event,
     array,
     kinds,
+    left,
     next_group,
     share,
     silent,
@@ -260,7 +261,8 @@ def _transposed(law: str, real, size: int):
 
 
 def _outer(law: str, real, size: int):
-    """`out[k] += p[i, c] * q[j, c] * B_k` summed over all edges, with `B` the numbers behind a weight."""
+    """`out[k] += p[i, c] * q[j, c] * B_k` summed over all edges, with `B` the numbers behind a weight. Items are rows;
+    parts, ranges of them, with outputs of their own."""
 
     @ti.func
     def visit(out: ANY, p: ANY, q: ANY, place: ANY, i, j, event, z):
@@ -278,18 +280,35 @@ def _outer(law: str, real, size: int):
     real_array = array(real)
 
     @ti.kernel
-    def kernel(out: real_array, p: real_array, q_words: WORDS, q: real_array, place: INDEX, pairs: WORDS, table: INDEX):
+    def kernel(
+        out: real_array,
+        p: real_array,
+        q_words: WORDS,
+        q: real_array,
+        place: INDEX,
+        pairs: WORDS,
+        table: INDEX,
+        span: INDEX,
+    ):
         ti.loop_config(serialize=True)
         for _ in range(1):
             width = place[4]
             n, columns = p.shape[0] // width, q.shape[0] // width
-            if any_event(q_words, size, 0, q.shape[0]):
-                for i in range(n):
-                    c = 0
-                    while c < width and silent(p[i * width + c]):
-                        c += 1
-                    if c < width:
-                        _done = row(out, p, q, place, pairs, table, i, 0, 0, columns)
+            start = span[0] + share(n - span[0], span[2], span[3])
+            end = span[0] + share(n - span[0], span[2] + 1, span[3])
+            i = start
+            if span[3] == 1 and not any_event(q_words, size, 0, q.shape[0]):
+                i = end
+            done = 0
+            while i < end and (done < span[1] or span[3] > 1):
+                c = 0
+                while c < width and silent(p[i * width + c]):
+                    c += 1
+                if c < width:
+                    done += width * row(out, p, q, place, pairs, table, i, 0, 0, columns)
+                i += 1
+            span[4] = ti.select(i < end, i, -1)
+            span[5] = left(done, start, i, end)
 
     return kernel
 
@@ -308,7 +327,9 @@ def _kernels() -> dict[str, Kernel]:
         kernels[f"npt_jit_tmv_{name}_{law}"] = Kernel(
             _transposed(law, real, size), (values, values, whole, *where), parts=4
         )
-        kernels[f"npt_jit_outer_{name}_{law}"] = Kernel(_outer(law, real, size), (values, values, whole, *where))
+        kernels[f"npt_jit_outer_{name}_{law}"] = Kernel(
+            _outer(law, real, size), (values, values, whole, *where), parts=1
+        )
     return kernels
 
 
