@@ -26,6 +26,14 @@ class AbstractMembrane(AbstractField):
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Any:
         """The initial state, with `v` of the given shape."""
 
+    @property
+    def runs_away(self) -> bool:
+        """Whether the voltage can reach infinity in finite time so fast that the field overflows before.
+
+        Then a `PointNeuron` evaluates the field no further up than its threshold, where a reset ends the upswing.
+        """
+        return False
+
 
 class LeakyMembrane(AbstractMembrane):
     r"""A leaky integrator, $\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v)$, with noise if asked for.
