@@ -1,6 +1,7 @@
 """A point neuron, composed of a membrane, a threshold, a reset, jumps, refractory rules and a stepper."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._errors import listing
-from .._types import AbstractDynamics, Drive, Scalar, Spikes, Tick, fields_of, find
-from ..integrate import AbstractField, AbstractStepper, ExponentialEuler
+from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
+from ..integrate import AbstractField, AbstractStepper, ExponentialEuler, Linear
 from ..ops import fence
 from ..ops._fire import fire
+from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._membrane import AbstractMembrane
 from ._refractory import Refractory, RelativeRefractory
 from ._reset import AbstractJump, AbstractReset, where_spike
@@ -40,15 +42,7 @@ class PointNeuronState(eqx.Module):
         return self.membrane.v
 
 
-def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
-    """`size` as a shape. **Raises:** `ValueError` unless it is a whole number or a tuple of such, none negative."""
-    shape = size if isinstance(size, tuple) else (size,)
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
-        raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0")
-    return shape
-
-
-class PointNeuron(AbstractDynamics):
+class PointNeuron(AbstractNeuron):
     """A population of point neurons, made of parts that combine freely.
 
     In a step the stepper moves the membrane, held voltages are put back, the threshold is read, and spikes reset the
@@ -117,25 +111,11 @@ class PointNeuron(AbstractDynamics):
         if self.threshold is None and idle:
             raise ValueError(f"{listing(idle)} act on spikes, but threshold is None: give a threshold, or leave them out")
         for part in (self.membrane, self.threshold, *on_spikes.values()):
-            for path, leaf in jax.tree_util.tree_leaves_with_path(part):
-                shape = getattr(leaf, "shape", ())
-                if shape != () and not _fits(shape, self.shape):
-                    name = jax.tree_util.keystr(path).lstrip(".")
-                    raise ValueError(
-                        f"parameter '{name}' has shape {shape}; expected () or {self.shape}, one for each neuron"
-                    )
+            check_shapes(part, self.shape)
 
     @property
-    def size(self) -> int:
-        """Number of neurons."""
-        out = 1
-        for n in self.shape:
-            out *= n
-        return out
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return self.shape
+    def parts(self) -> tuple[str, ...]:
+        return ("membrane",)
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
         membrane = self.membrane.init(self.shape, key=key)
@@ -162,7 +142,7 @@ class PointNeuron(AbstractDynamics):
         u = Drive.of(input, state.v.dtype)
         key = tick.fold("membrane").key
         raised = None if self.relative is None else self.relative.decay(state.raised, tick.dt)
-        y = self.stepper.step(self._field(state, raised), tick.t, state.membrane, u, tick.dt, key)
+        y = self.stepper.step(self._field(state, raised, tick.dt), tick.t, state.membrane, u, tick.dt, key)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         if self.threshold is None:
             return PointNeuronState(y, None, state.dt), y.v
@@ -170,20 +150,25 @@ class PointNeuron(AbstractDynamics):
         y, left, raised, spike = _discrete(discrete, y, state.v, state.refractory, raised, tick.dt)
         return PointNeuronState(y, left, state.dt, raised), spike
 
-    def _field(self, state: PointNeuronState, raised: Array | None) -> AbstractField:
+    def _field(self, state: PointNeuronState, raised: Array | None, dt: Scalar) -> AbstractField:
         """The membrane as the stepper is to see it."""
         alone = len(jax.tree.leaves(state.membrane)) == 1
         free = None if alone or state.refractory is None else state.refractory <= 0
         ceiling = None
         if self.membrane.runs_away and self.threshold is not None and self.threshold.memoryless:
             ceiling = jax.lax.stop_gradient(_raised(self.threshold.level(state.membrane), raised))
-        return self.membrane if free is None and ceiling is None else _Confined(self.membrane, state.v, free, ceiling)
+        if free is None and ceiling is None:
+            return self.membrane
+        return _Confined(self.membrane, state.v, free, ceiling, dt)
 
     def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         if path == "spike" and self.threshold is not None:
             return output
         also = () if self.threshold is None else ("spike",)
         return find(state, path, who=f"a {type(self.membrane).__name__} neuron", also=also)
+
+
+_GROWTH = 1e10  # its product with a field of 1e15 mV/ms is still finite in float32
 
 
 class _Confined(AbstractField):
@@ -197,6 +182,7 @@ class _Confined(AbstractField):
     held: Array
     free: Array | None
     ceiling: Array | None
+    dt: Scalar
 
     def _seen(self, y: Any) -> Any:
         v = y.v
@@ -210,7 +196,27 @@ class _Confined(AbstractField):
         return self.membrane.vector_field(t, self._seen(y), u)
 
     def linear(self, t: Scalar, y: Any, u: Any) -> Any:
-        return self.membrane.linear(t, self._seen(y), u)
+        declared = self.membrane.linear(t, self._seen(y), u)
+        if self.ceiling is None:
+            return declared
+        if declared is None:
+            declared = dataclasses.replace(y, **dict.fromkeys(fields_of(y)))
+        return declared if declared.v is not None else dataclasses.replace(declared, v=self._linearised(t, y, u))
+
+    def _linearised(self, t: Scalar, y: Any, u: Any) -> Linear:
+        """The voltage linearised in itself, its slope bounded: a step that would grow it more than `_GROWTH`-fold ends
+        with a spike in any case, and exp would overflow."""
+
+        def own(v: Array) -> Array:
+            return self.vector_field(t, dataclasses.replace(y, v=v), u).v
+
+        value, slope = jax.jvp(own, (y.v,), (jnp.ones_like(y.v),))
+        bound = jnp.asarray(math.log(_GROWTH) / self.dt, slope.dtype)
+        slope = jnp.where(slope < bound, slope, bound)
+        return Linear(slope, value - slope * y.v)
+
+    def sequence(self) -> Any:
+        return self.membrane.sequence()
 
     def diffusion(self, t: Scalar, y: Any, u: Any) -> Any:
         return self.membrane.diffusion(t, self._seen(y), u)
@@ -274,9 +280,3 @@ def _others(parts: Any, y: Any, left: Array | None, raised: Array | None, spike:
 
 def _raised(level: Array, raised: Array | None) -> Array:
     return level if raised is None else level + raised
-
-
-def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    if len(shape) > len(target):
-        return False
-    return all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))
