@@ -109,7 +109,9 @@ class PointNeuron(AbstractNeuron):
         on_spikes = {"reset": self.reset, "jumps": self.jumps, "refractory": self.refractory, "relative": self.relative}
         idle = [name for name, part in on_spikes.items() if part]
         if self.threshold is None and idle:
-            raise ValueError(f"{listing(idle)} act on spikes, but threshold is None: give a threshold, or leave them out")
+            raise ValueError(
+                f"{listing(idle)} act on spikes, but threshold is None: give a threshold, or leave them out"
+            )
         for part in (self.membrane, self.threshold, *on_spikes.values()):
             check_shapes(part, self.shape)
 
@@ -141,7 +143,9 @@ class PointNeuron(AbstractNeuron):
     ) -> tuple[PointNeuronState, Spikes]:
         u = Drive.of(input, state.v.dtype)
         key = tick.fold("membrane").key
-        raised = None if self.relative is None else self.relative.decay(state.raised, tick.dt)
+        raised = state.raised
+        if self.relative is not None and raised is not None:
+            raised = self.relative.decay(raised, tick.dt)
         y = self.stepper.step(self._field(state, raised, tick.dt), tick.t, state.membrane, u, tick.dt, key)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         if self.threshold is None:

@@ -50,8 +50,7 @@ class RelativeRefractory(eqx.Module):
     - `raise_by`: in mV.
     - `tau`: in ms.
 
-    Source: Geiger & Goldstein 1960, doi:10.1016/S0006-3495(60)86871-1; Gerstner & Kistler 2002,
-    doi:10.1017/CBO9780511815706, section 4.2.
+    Source: Gerstner & Kistler 2002, doi:10.1017/CBO9780511815706 (the dynamic threshold of the spike response model).
 
     !!! example
 

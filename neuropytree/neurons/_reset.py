@@ -63,8 +63,8 @@ class HardReset(AbstractReset):
 class SoftReset(AbstractReset):
     r"""$v \leftarrow v - (v_\mathrm{th} - v_\mathrm{reset})$ at a spike: what lies above the threshold is kept.
 
-    $v_\mathrm{th}$ is the threshold without what spikes have raised it by, so that every spike subtracts the same; where
-    the threshold is a variable of the membrane (`StateThreshold`), its new value.
+    $v_\mathrm{th}$ is the threshold without what spikes have raised it by, so that every spike subtracts the same;
+    where the threshold is a variable of the membrane (`StateThreshold`), its new value.
 
     **Arguments:**
 

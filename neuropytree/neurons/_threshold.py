@@ -119,6 +119,9 @@ class StateThreshold(AbstractThreshold):
     memoryless = True
     surrogate: AbstractSurrogate | None
 
+    def __init__(self, surrogate: AbstractSurrogate | None):
+        self.surrogate = surrogate
+
     def level(self, y: Any) -> Float[Array, "..."]:
         return y.v_th
 
