@@ -70,9 +70,10 @@ class ExponentialMembrane(AbstractMembrane):
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
-        x = (y.v - self.v_t) / self.delta_t
+        # times reciprocals, which are taken once, where divisions would be one for each neuron
+        x = (y.v - self.v_t) * (1 / self.delta_t)
         upswing = self.delta_t * jnp.exp(jnp.where(x < _LARGEST, x, _LARGEST))
-        return Voltage((self.v_rest - y.v + upswing + self.r * current) / self.tau)
+        return Voltage((self.v_rest - y.v + upswing + self.r * current) * (1 / self.tau))
 
     def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
         del t, y, u

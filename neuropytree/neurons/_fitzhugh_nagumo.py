@@ -75,7 +75,8 @@ class FitzHughNagumoMembrane(AbstractMembrane):
 
     def linear(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState:
         del t, u
-        w = Relaxation(self.b / self.tau, (y.v + self.a) / self.b)
+        # times the reciprocal, which is taken once, where a division would be one for each neuron
+        w = Relaxation(self.b / self.tau, (y.v + self.a) * (1 / self.b))
         return FitzHughNagumoState(None, w)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState | None:

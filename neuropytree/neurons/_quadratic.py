@@ -61,7 +61,8 @@ class QuadraticMembrane(AbstractMembrane):
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
-        return Voltage((self.c * (y.v - self.v_rest) * (y.v - self.v_c) + self.r * current) / self.tau)
+        upswing = (self.c / self.tau) * ((y.v - self.v_rest) * (y.v - self.v_c))
+        return Voltage(upswing + (self.r / self.tau) * current)
 
     def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
         del t, y, u
