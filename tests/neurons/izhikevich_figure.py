@@ -54,9 +54,7 @@ PATTERNS = {
     "spike latency": Pattern(0.02, 0.2, -65, 6, -70, 100, 0.2, pulses(3, 7.04, 10)),
     "subthreshold oscillation": Pattern(0.05, 0.26, -60, 0, -62, 200, 0.25, pulses(5, 2, 20)),
     "resonator": Pattern(0.1, 0.26, -60, -1, -62, 400, 0.25, pulses(4, 0.65, 40, 60, 280, 320)),
-    "integrator": Pattern(
-        0.02, -0.1, -55, 6, -60, 100, 0.25, pulses(2, 9, 100 / 11, 100 / 11 + 5, 70, 80), 4.1, 108
-    ),
+    "integrator": Pattern(0.02, -0.1, -55, 6, -60, 100, 0.25, pulses(2, 9, 100 / 11, 100 / 11 + 5, 70, 80), 4.1, 108),
     "rebound spike": Pattern(0.03, 0.25, -60, 4, -64, 200, 0.2, pulses(5, -15, 20)),
     "rebound burst": Pattern(0.03, 0.25, -52, 0, -64, 200, 0.2, pulses(5, -15, 20)),
     "threshold variability": Pattern(0.03, 0.25, -60, 4, -64, 100, 0.25, variability),

@@ -1,4 +1,4 @@
-"""Izhikevich's neuron: the twenty patterns of his figure 1, against a loop in NumPy and by what they are named after."""
+"""Izhikevich's neuron: the twenty patterns of his figure 1, against a loop in NumPy and by what they are called."""
 
 import dataclasses
 from typing import Any

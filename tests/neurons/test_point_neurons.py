@@ -34,7 +34,11 @@ def _gif(y, i):
 
 CASES = {
     "IF": (lambda **k: nn.IF(1, v_th=1e3, **k), lambda y, i: [i / 10], (3.0,)),
-    "LeakyIntegrator": (lambda **k: nn.LeakyIntegrator(1, v_rest=-2.0, **k), lambda y, i: [(-2 - y[0] + i) / 10], (3.0,)),
+    "LeakyIntegrator": (
+        lambda **k: nn.LeakyIntegrator(1, v_rest=-2.0, **k),
+        lambda y, i: [(-2 - y[0] + i) / 10],
+        (3.0,),
+    ),
     "ExpIF": (
         lambda **k: nn.ExpIF(1, **k),
         lambda y, i: [(-(y[0] + 65) + 3.48 * np.exp((y[0] + 59.9) / 3.48) + i) / 10],
@@ -282,7 +286,9 @@ def test_hindmarsh_rose_bursts_and_fitzhugh_nagumo_repeats():
     assert gaps.max() > 4 * gaps.min() and len(gaps) > 15
     cell = nn.FitzHughNagumo(3, v_th=1.0)
     count = np.asarray(
-        npt.simulate(cell, cell.init(), np.array([0.1, 0.5, 2.0]), dt=0.05, duration=500.0, record=["spike"]).out["spike"]
+        npt.simulate(cell, cell.init(), np.array([0.1, 0.5, 2.0]), dt=0.05, duration=500.0, record=["spike"]).out[
+            "spike"
+        ]
     ).sum(0)
     assert count[0] == 0 and count[1] > 8 and count[2] <= 1  # at rest, repetitive, depolarised for good
 
