@@ -132,8 +132,8 @@ def AdExIF(
     - `tau`, `tau_w`: time constants of membrane and adaptation (ms).
     - `v_init`, `w_init`: initial voltage (mV) and adaptation, a number, array or initializer; `None` starts at `v_rest`
       and 0, the rest but for the little that the exponential lifts it. (BrainPy's start at 0 mV, above the threshold.)
-    - `r`, `t_ref`, `relative`, `sigma`, `reset`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. While the voltage
-      is held, `w` goes on.
+    - `r`, `t_ref`, `relative`, `sigma`, `reset`, `detach_reset`, `surrogate`, `stepper`: as in `LIF` and
+      `ExpIF`. While the voltage is held, `w` goes on.
 
     **Returns:** a `PointNeuron`; its state has `v` and `w`, its output is the spike array.
 
