@@ -117,8 +117,8 @@ def ExpIF(
       little that the exponential lifts it. (BrainPy's start at 0, above the threshold, so that all of them spike in the
       first step.)
     - `r`, `t_ref`, `relative`, `sigma`, `reset`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. A soft reset
-      keeps how far the step went beyond `v_th`, which for a cut-off far up says nothing: use it with a low one. Without a
-      reset the voltage goes to infinity.
+      keeps how far the step went beyond `v_th`, which for a cut-off far up says nothing: use it with a low one. Without
+      a reset the voltage goes to infinity.
 
     **Returns:** a `PointNeuron`; its state has `v`, its output is the spike array.
 

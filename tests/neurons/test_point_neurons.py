@@ -110,10 +110,12 @@ def test_traces_are_those_of_scipy_and_the_default_stepper_has_its_order(name):
     if name in ("IF", "LeakyIntegrator", "ALIF"):
         assert error(None, 0.5) < 1e-11  # exact: linear, and nothing that moves feeds into the voltage
     else:
-        steps = np.array([0.08, 0.04, 0.02, 0.01])
+        steps = np.array([0.04, 0.02, 0.01, 0.005])
         errors = [error(None, float(dt)) for dt in steps]
         order = np.polyfit(np.log(steps), np.log(errors), 1)[0]
-        assert 0.85 < order < 2.15 and errors[-1] < 0.1
+        # linearised in the only variable there is: Rosenbrock's method; with several, each with the others held
+        nominal = 2 if name in ("ExpIF", "QuaIF") else 1
+        assert abs(order - nominal) < 0.15
 
 
 @pytest.mark.parametrize("name", list(CASES))
