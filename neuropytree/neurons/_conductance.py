@@ -20,7 +20,7 @@ from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane
 from ._point import PointNeuronState
-from ._spiking import Refractory
+from ._refractory import Refractory
 
 
 class ConductanceState(eqx.Module):

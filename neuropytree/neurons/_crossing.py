@@ -8,9 +8,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Spikes, as_parameter
 from ..surrogate import AbstractSurrogate
+from ._threshold import AbstractThreshold
 
 
-class Crossing(eqx.Module):
+class Crossing(AbstractThreshold):
     r"""A neuron without reset spikes where its voltage crosses $v_\mathrm{th}$ from below within a step,
 
     $$s = [v_\mathrm{old} < v_\mathrm{th}]\,[v_\mathrm{new} \ge v_\mathrm{th}].$$
@@ -34,6 +35,7 @@ class Crossing(eqx.Module):
         ```
     """
 
+    memoryless = False
     v_th: Float[Array, "..."]
     surrogate: AbstractSurrogate | None
 
@@ -41,13 +43,20 @@ class Crossing(eqx.Module):
         self.v_th, self.surrogate = as_parameter(v_th), surrogate
 
     def __call__(self, old: Float[Array, "..."], new: Float[Array, "..."]) -> Spikes:
-        if self.surrogate is None:
-            return (old < self.v_th) & (new >= self.v_th)
-        return _crossing(old - self.v_th, new - self.v_th, self.surrogate)
+        return self.spikes(old, new, self.v_th)
 
-    def silent(self, v: Float[Array, "..."]) -> Spikes:
-        """No spikes, in the dtype that spikes of this threshold have."""
-        return jnp.zeros_like(v, dtype=bool if self.surrogate is None else None)
+    def level(self, y: Any) -> Float[Array, "..."]:
+        del y
+        return self.v_th
+
+    def base(self, y: Any) -> Float[Array, "..."]:
+        del y
+        return self.v_th
+
+    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
+        if self.surrogate is None:
+            return (old < level) & (new >= level)
+        return _crossing(old - level, new - level, self.surrogate)
 
 
 @eqx.filter_custom_jvp

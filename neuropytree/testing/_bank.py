@@ -17,6 +17,19 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
         "LIF, boolean spikes": lambda n: neurons.LIF(n, **base, t_ref=2.0, surrogate=None),
         "HH": neurons.HH,
         "ThalamicRelay": neurons.ThalamicRelay,
+        "LIF, relative refractoriness": lambda n: neurons.LIF(
+            n, **base, t_ref=1.0, relative=neurons.RelativeRefractory(raise_by=5.0, tau=10.0), detach_reset=True
+        ),
+        "IF": lambda n: neurons.IF(n),
+        "ExpIF": lambda n: neurons.ExpIF(n),
+        "AdExIF": lambda n: neurons.AdExIF(n, t_ref=1.0),
+        "QuaIF": lambda n: neurons.QuaIF(n),
+        "AdQuaIF": lambda n: neurons.AdQuaIF(n),
+        "GIF": lambda n: neurons.GIF(n, a=0.01, a1=5.0, a2=-0.5, reset="soft"),
+        "Izhikevich": lambda n: neurons.Izhikevich(n, surrogate=None),
+        "ALIF": lambda n: neurons.ALIF(n, tau_a=200.0),
+        "FitzHughNagumo": lambda n: neurons.FitzHughNagumo(n),
+        "HindmarshRose": lambda n: neurons.HindmarshRose(n),
     }
 
 
