@@ -9,3 +9,5 @@ from ._explicit import RK4 as RK4
 from ._explicit import Euler as Euler
 from ._exponential import ExponentialEuler as ExponentialEuler
 from ._exponential import ExponentialEulerMaruyama as ExponentialEulerMaruyama
+from ._hybrid import HybridSolution as HybridSolution
+from ._hybrid import hybrid_solve as hybrid_solve

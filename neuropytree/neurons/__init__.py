@@ -1,5 +1,6 @@
 """Neurons: named constructors of a few composable parts."""
 
+from ._exact import exact_spikes as exact_spikes
 from ._lif import LIF as LIF
 from ._membrane import AbstractMembrane as AbstractMembrane
 from ._membrane import LeakyMembrane as LeakyMembrane
