@@ -86,7 +86,7 @@ def hybrid_solve(
 
     - `vector_field`: $f$, called as `vector_field(t, y, args)`.
     - `y0`: state at `t0`: an array or a pytree of arrays of one floating dtype, which is that of times too.
-    - `t0`, `t1`: begin and end (ms). An event at `t1` counts.
+    - `t0`, `t1`: begin and end (ms). An event at `t1` counts, to rounding.
     - `event`: $g$, a scalar that is negative between events. Something happens where it becomes zero or greater.
     - `reset`: $r$, which gives the new state; or `None`, which leaves the state alone and finds crossings.
       With a reset an event that is not negative at `t0` happens there; without one it must fall below zero first.
@@ -217,9 +217,8 @@ def solve(
     t1 = eqx.error_if(t1, ~(t1 >= t0), "hybrid_solve: t1 is before t0")
     ts = eqx.error_if(ts, ~((ts >= t0) & (ts <= t1)), "hybrid_solve: ts has times outside of t0 and t1")
     vector_field, hold_field, event, reset, hold = _converted(functions, t0, y0, args)
-    if root_tol is None:
-        last = jnp.maximum(jnp.abs(t0), jnp.abs(t1))
-        root_tol = jax.lax.stop_gradient(64 * jnp.finfo(last.dtype).eps * jnp.maximum(last, jnp.finfo(last.dtype).tiny))
+    last = jnp.maximum(jnp.maximum(jnp.abs(t0), jnp.abs(t1)), jnp.finfo(t0.dtype).tiny)
+    near = jax.lax.stop_gradient(64 * jnp.finfo(last.dtype).eps * last) if root_tol is None else root_tol
     problem = Problem(
         vector_field=vector_field,
         hold_field=hold_field,
@@ -230,7 +229,7 @@ def solve(
         solver=_with_tolerances(solver, rtol, atol),
         rtol=rtol,
         atol=atol,
-        root_tol=root_tol,
+        root_tol=near,
         dtmax=dtmax,
         max_spikes=max_spikes,
         max_steps=max_steps,

@@ -168,15 +168,16 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         t, y = at_event(p, field, landed, close, jnp.where(landed, end, s.t), select(landed, y1, s.y))
         t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
         after, release = after_event(p, t, y)
-        return t, after, release, event(t, y), event(t, after)
+        # whether the reset touches the event at all: seen at two states, since one may be reset to itself
+        moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
+        return t, after, release, moved, moved & (event(t, after) >= 0)
 
     def none() -> Any:
-        return s.t, s.y, s.t, g0, g0
+        return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool)
 
-    t_event, y_after, release, g_before, g_after = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
+    t_event, y_after, release, moved, above = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
     holds = release > t_event
-    moved = g_before != g_after
-    above = spikes & moved & (g_after >= 0) & ~holds
+    above = spikes & above & ~holds
 
     moves = keep & ~landing & ~hit & ~at_once & ~stuck
     arrives = moves & reaches
