@@ -1,9 +1,11 @@
 """Brain dynamics and spiking networks as plain JAX pytrees."""
 
+from . import channels as channels
 from . import connect as connect
 from . import delay as delay
 from . import init as init
 from . import integrate as integrate
+from . import ions as ions
 from . import measure as measure
 from . import neurons as neurons
 from . import ops as ops

@@ -18,6 +18,7 @@ State = PyTree[Any]
 Output = PyTree[Any]
 Scalar = float | Float[Array, ""]
 Spikes = Float[Array, "..."] | Bool[Array, "..."]
+Parameter = Any  # an array leaf, made of whatever the constructor gets
 
 
 def as_parameter(x: ArrayLike) -> Array:
@@ -25,6 +26,11 @@ def as_parameter(x: ArrayLike) -> Array:
     x = x if isinstance(x, jax.Array | np.ndarray) else np.asarray(x)
     dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) and isinstance(x, jax.Array) else jnp.result_type(float)
     return jnp.asarray(x, dtype=dtype)
+
+
+def parameter(default: float | None) -> Any:
+    """A field for a parameter that a keyword sets, made an array leaf; `None` stays `None`."""
+    return eqx.field(default=default, converter=lambda x: None if x is None else as_parameter(x), kw_only=True)
 
 
 def fold_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:

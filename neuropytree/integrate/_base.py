@@ -56,6 +56,13 @@ class AbstractField(eqx.Module):
         del t, y, u
         return None
 
+    def sequence(self) -> PyTree[int]:
+        """The order in which exponential steppers advance the variables: a number for each, or one for a branch of `y`.
+
+        Those with the lowest number move first; those with the next see them as they then are.
+        """
+        return 0
+
     def diffusion(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
         r"""Amplitude $g$ of independent white noise (unit of y per $\sqrt{\mathrm{ms}}$), or `None`."""
         del t, y, u

@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Key
 
 from .._errors import listing
 from .._types import AbstractDynamics, Drive, Output, Tick, find
-from ..neurons import PointNeuron
+from ..neurons import AbstractNeuron
 from ..synapses import Receptor
 
 
@@ -40,11 +40,11 @@ class Population(AbstractDynamics):
         ```
     """
 
-    cell: PointNeuron
+    cell: AbstractNeuron
     receptors: dict[str, Receptor]
 
-    def __init__(self, cell: PointNeuron, receptors: Mapping[str, Receptor] | None = None):
-        if not isinstance(cell, PointNeuron):
+    def __init__(self, cell: AbstractNeuron, receptors: Mapping[str, Receptor] | None = None):
+        if not isinstance(cell, AbstractNeuron):
             raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
         self.cell, self.receptors = cell, dict(receptors or {})
         for name, receptor in self.receptors.items():
@@ -92,7 +92,7 @@ class Population(AbstractDynamics):
         head, _, rest = path.partition(".")
         if rest and head in self.receptors:
             return find(state.receptors[head], rest, who=f"receptor '{head}'")
-        if rest and head != "membrane":
+        if rest and head not in self.cell.parts:
             raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.receptors)}")
         return self.cell.read(path, state.cell, output)
 

@@ -11,65 +11,88 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
 from .._types import Drive
-from ..integrate._hybrid import HybridSolution, options, solve
+from ..integrate import HybridSolution
+from ..integrate._hybrid import options, solve
+from ._base import check_shapes
+from ._conductance import ConductanceCell, ConductanceState
 from ._membrane import AbstractMembrane
-from ._point import PointNeuron, PointNeuronState, _fits
-from ._spiking import AbstractReset, Refractory, Threshold
+from ._point import PointNeuron, PointNeuronState
+from ._refractory import Refractory, RelativeRefractory
+from ._reset import AbstractJump, AbstractReset
+from ._threshold import AbstractThreshold
 
 if TYPE_CHECKING:
     import diffrax
+
+
+class _Variables(eqx.Module):
+    """What moves: the membrane, and what spikes have raised the threshold by."""
+
+    membrane: Any
+    raised: Array | None
 
 
 class _Neuron(eqx.Module):
     """The functions of one neuron's solve."""
 
     membrane: AbstractMembrane
-    threshold: Threshold
+    threshold: AbstractThreshold
     reset: AbstractReset | None
+    jumps: dict[str, AbstractJump]
     refractory: Refractory | None
+    relative: RelativeRefractory | None
     input: Any
 
-    def drive(self, t: Any, y: Any) -> Drive:
+    @classmethod
+    def of(cls, cell: PointNeuron | ConductanceCell, input: Any) -> "_Neuron":
+        if cell.threshold is None:
+            raise ValueError("exact_spikes: the cell has no threshold, so it never spikes")
+        rules: Any = (None, {}, None, None)
+        if isinstance(cell, PointNeuron):
+            rules = (cell.reset, cell.jumps, cell.refractory, cell.relative)
+        return cls(cell.membrane, cell.threshold, *rules, input)
+
+    def vector_field(self, t: Any, y: _Variables, args: Any) -> _Variables:
         given: Any = self.input(t) if callable(self.input) else self.input
-        return Drive.of(given, y.v.dtype)
+        slope = self.membrane.vector_field(t, y.membrane, Drive.of(given, y.membrane.v.dtype))
+        return _Variables(slope, None if self.relative is None else -y.raised / self.relative.tau)
 
-    def vector_field(self, t: Any, y: Any, args: Any) -> Any:
-        return self.membrane.vector_field(t, y, self.drive(t, y))
+    def held(self, t: Any, y: _Variables, args: Any) -> _Variables:
+        """The voltage stands still; other variables move, and see it."""
+        slope = self.vector_field(t, y, args)
+        return _Variables(dataclasses.replace(slope.membrane, v=jnp.zeros_like(y.membrane.v)), slope.raised)
 
-    def held(self, t: Any, y: Any, args: Any) -> Any:
-        """The voltage stands still, as in the steps of the refractory period; other variables move."""
-        return dataclasses.replace(self.vector_field(t, y, args), v=jnp.zeros_like(y.v))
+    def event(self, t: Any, y: _Variables, args: Any) -> Array:
+        above = y.membrane.v - self.threshold.level(y.membrane)
+        return above if y.raised is None else above - y.raised
 
-    def event(self, t: Any, y: Any, args: Any) -> Array:
-        return y.v - self.threshold.v_th
+    def after(self, t: Any, y: _Variables, args: Any) -> _Variables:
+        m = y.membrane
+        changed: dict[str, Array] = {name: jump(getattr(m, name)) for name, jump in self.jumps.items()}
+        if self.reset is not None:
+            changed["v"] = self.reset.voltage(m, self.threshold.base(m))(m.v, jnp.ones((), bool))
+        raised = None if self.relative is None else y.raised + self.relative.raise_by
+        return _Variables(dataclasses.replace(m, **changed), raised)
 
-    def after(self, t: Any, y: Any, args: Any) -> Any:
-        assert self.reset is not None
-        return self.reset(y, jnp.ones((), bool), self.threshold.v_th)
-
-    def t_ref(self, t: Any, y: Any, args: Any) -> Array:
+    def t_ref(self, t: Any, y: _Variables, args: Any) -> Array:
         assert self.refractory is not None
         return self.refractory.t_ref
 
     def functions(self) -> tuple[Any, ...]:
         rests = self.refractory is not None
-        return (
-            self.vector_field,
-            self.held if rests else None,
-            self.event,
-            None if self.reset is None else self.after,
-            self.t_ref if rests else None,
-        )
+        acts = self.reset is not None or self.jumps or rests or self.relative is not None
+        held, t_ref = (self.held, self.t_ref) if rests else (None, None)
+        return self.vector_field, held, self.event, self.after if acts else None, t_ref
 
 
 def exact_spikes(
-    cell: PointNeuron,
+    cell: PointNeuron | ConductanceCell,
     input: ArrayLike | Drive | Callable[[Any], Any] | None = None,
     *,
     duration: ArrayLike,
     max_spikes: int,
     t0: ArrayLike = 0.0,
-    state: PointNeuronState | None = None,
+    state: PointNeuronState | ConductanceState | None = None,
     key: Key[Array, ""] | None = None,
     ts: ArrayLike | None = None,
     jump_ts: ArrayLike | None = None,
@@ -83,22 +106,23 @@ def exact_spikes(
 ) -> HybridSolution:
     r"""The spike times of a population, exact to the tolerance of an adaptive solver, and differentiable.
 
-    There is no step `dt`: each neuron is a `integrate.hybrid_solve` of its own, with steps of its own. It spikes where
-    its voltage reaches the threshold; the reset acts at that time, and the voltage is held for exactly `t_ref`, while
-    other variables of the membrane go on. The cell's stepper and its surrogate play no part: derivatives of spike times
-    and of states are those of the true dynamics, with respect to every parameter (`t_ref` among them), the initial
-    state and the input, in forward and reverse mode. Neurons don't interact.
+    There is no step `dt`: each neuron is an `integrate.hybrid_solve` of its own, with steps of its own. It spikes where
+    its voltage reaches the threshold; reset and jumps act at that time, and the voltage is held for exactly `t_ref`,
+    while other variables go on. A cell without reset spikes where its voltage crosses the threshold from below. The
+    cell's stepper, its surrogate and `detach` play no part: derivatives of spike times and of states are those of the
+    true dynamics, with respect to every parameter (`t_ref` among them), the initial state and the input, in forward and
+    reverse mode. Neurons don't interact.
 
     **Arguments:**
 
-    - `cell`: a `PointNeuron` without noise.
+    - `cell`: a `PointNeuron` or a `ConductanceCell`, without noise.
     - `input`: a current, one number or one for each neuron; a `Drive`; or a function of the time (ms) that returns
       either for one neuron. Array leaves of the function (an `equinox.Module` or a `jax.tree_util.Partial`) that have
       the shape of the population give one value to each neuron, as parameters of the cell do.
     - `duration`, `t0`: length and begin of the run (ms).
     - `max_spikes`: room for so many spikes of each neuron.
     - `state`: initial state, from `cell.init`; `cell.init(key=key)` unless given. What it has left of a refractory
-      period is kept.
+      period is kept, as far as its `dt` is known.
     - `ts`: times at which the membrane is asked for (ms).
     - `jump_ts`: times at which the input jumps (ms): a list for all, or `(*cell.shape, n)` with a list for each.
     - `solver`, `rtol`, `atol`, `root_tol`, `dtmax`, `max_steps`, `throw`: see `integrate.hybrid_solve`.
@@ -125,17 +149,21 @@ def exact_spikes(
         sol.spike_times, sol.ys.v
         ```
     """
+    if not isinstance(cell, PointNeuron | ConductanceCell):
+        raise TypeError(f"exact_spikes got a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
     state = cell.init(key=key) if state is None else state
-    if cell.membrane.diffusion(0.0, state.membrane, Drive.of(None, state.v.dtype)) is not None:
+    membrane = state.membrane if isinstance(state, PointNeuronState) else state
+    if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:
         raise ValueError(
             f"exact_spikes has no noise, but {type(cell.membrane).__name__} declares a diffusion: leave the noise "
             "amplitude out"
         )
-    neuron = _Neuron(cell.membrane, cell.threshold, cell.reset, cell.refractory, _checked(input, cell))
+    neuron = _Neuron.of(cell, _checked(input, cell.shape))
+    y0 = _Variables(membrane, state.raised if isinstance(state, PointNeuronState) else None)
     dtype = state.v.dtype
     begin = jnp.asarray(t0, dtype)
     release = begin
-    if state.refractory is not None and state.dt is not None:
+    if isinstance(state, PointNeuronState) and state.refractory is not None and state.dt is not None:
         release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
     jumps = jnp.asarray(() if jump_ts is None else jump_ts, dtype)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
@@ -144,9 +172,9 @@ def exact_spikes(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    return _population(
-        neuron, state.membrane, begin, begin + jnp.asarray(duration, dtype), release, jumps, cell.shape, settings
-    )
+    end = begin + jnp.asarray(duration, dtype)
+    sol = _population(neuron, y0, begin, end, release, jumps, cell.shape, settings)
+    return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
 
 
 @eqx.filter_jit
@@ -184,13 +212,12 @@ def _population(
     return sol
 
 
-def _checked(input: Any, cell: PointNeuron) -> Any:
-    """The input with arrays for numbers, of shapes that can be dealt out."""
-    given = callable(input)
-    if not given:
+def _checked(input: Any, shape: tuple[int, ...]) -> Any:
+    """The input with arrays for numbers, of shapes that can be dealt out.
+
+    **Raises:** `ValueError` for one of another shape.
+    """
+    if not callable(input):
         input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
-    for leaf in jax.tree.leaves(eqx.filter(input, eqx.is_array)):
-        if leaf.shape != () and not _fits(leaf.shape, cell.shape):
-            what = "the input function has an array" if given else "the input has"
-            raise ValueError(f"{what} of shape {leaf.shape}; expected () or {cell.shape}, one value for each neuron")
+    check_shapes({"input": eqx.filter(input, eqx.is_array)}, shape)
     return input

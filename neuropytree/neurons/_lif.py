@@ -1,15 +1,14 @@
 """Leaky integrate-and-fire."""
 
-from typing import Literal
-
 from jaxtyping import ArrayLike
 
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
-from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ..integrate import AbstractStepper
+from ..surrogate import PiecewiseExp
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import LeakyMembrane
 from ._point import PointNeuron
-from ._spiking import HardReset, Refractory, SoftReset, Threshold
+from ._refractory import RelativeRefractory
 
 
 def LIF(
@@ -21,10 +20,12 @@ def LIF(
     tau: ArrayLike = 10.0,
     r: ArrayLike = 1.0,
     t_ref: ArrayLike | None = None,
+    relative: RelativeRefractory | None = None,
     sigma: ArrayLike | None = None,
     v_init: ArrayLike | AbstractInitializer | None = None,
-    reset: Literal["hard", "soft"] = "hard",
-    surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
+    reset: ResetKind = "hard",
+    detach_reset: bool = False,
+    surrogate: Surrogate = PiecewiseExp,
     stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Leaky integrate-and-fire neurons,
@@ -44,10 +45,13 @@ def LIF(
       pA and conductances in nS.
     - `t_ref`: absolute refractory period (ms), during which the voltage is held; rounded to whole steps. `None` for
       none.
+    - `relative`: relative refractoriness, `RelativeRefractory(raise_by, tau)`, a threshold raised by each spike.
     - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless
       said otherwise.
     - `v_init`: initial voltage (mV), a number, array or initializer; `None` starts at `v_rest`.
-    - `reset`: `"hard"` sets `v_reset`, `"soft"` subtracts `v_th - v_reset`.
+    - `reset`: `"hard"` sets `v_reset`, `"soft"` subtracts `v_th - v_reset`. `None` leaves the voltage alone; a spike is
+      then where it crosses `v_th` from below.
+    - `detach_reset`: whether gradients leave out the spike in the reset. They never leave out the output's.
     - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without
       gradient.
     - `stepper`: `ExponentialEuler()` unless given.
@@ -67,16 +71,16 @@ def LIF(
         sol = npt.simulate(cell, cell.init(dt=0.1), 20.0, dt=0.1, duration=100.0, record=["v", "spike"])
         ```
     """
-    if reset not in ("hard", "soft"):
-        raise ValueError(f"reset is {reset!r}; expected 'hard' or 'soft'")
-    if stepper is None:
-        stepper = ExponentialEuler() if sigma is None else ExponentialEulerMaruyama()
-    surrogate = surrogate() if isinstance(surrogate, type) else surrogate
-    return PointNeuron(
+    return compose(
         size,
-        membrane=LeakyMembrane(v_rest=v_rest, tau=tau, r=r, sigma=sigma, v_init=v_init),
-        threshold=Threshold(v_th, surrogate),
-        reset=HardReset(v_reset) if reset == "hard" else SoftReset(v_reset),
-        refractory=None if t_ref is None else Refractory(t_ref),
+        LeakyMembrane(v_rest=v_rest, tau=tau, r=r, sigma=sigma, v_init=v_init),
+        threshold=v_th,
+        reset=reset,
+        v_reset=v_reset,
+        detach_reset=detach_reset,
+        t_ref=t_ref,
+        relative=relative,
+        noisy=sigma is not None,
+        surrogate=surrogate,
         stepper=stepper,
     )

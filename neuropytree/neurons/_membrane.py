@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar, as_parameter, fold_key
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractField, Relaxation
@@ -25,6 +25,28 @@ class AbstractMembrane(AbstractField):
     @abc.abstractmethod
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Any:
         """The initial state, with `v` of the given shape."""
+
+    @property
+    def runs_away(self) -> bool:
+        """Whether the voltage can reach infinity in finite time so fast that the field overflows before.
+
+        Then a `PointNeuron` evaluates the field no further up than its threshold, where a reset ends the upswing, and
+        bounds the slope by which it is linearised. Each neuron's derivative must depend on that neuron alone.
+        """
+        return False
+
+
+def as_rule(x: ArrayLike | AbstractInitializer | None) -> Array | AbstractInitializer | None:
+    """An initial value as a field holds it: a parameter, an initializer, or `None`."""
+    return x if x is None or isinstance(x, AbstractInitializer) else as_parameter(x)
+
+
+def initial(
+    rule: Array | AbstractInitializer | None, default: Array, like: Array, *, key: Key[Array, ""] | None, name: str
+) -> Array:
+    """The initial values of the variable called `name`, shaped as `like`; random ones from a stream of its own."""
+    key = None if key is None else fold_key(key, name)
+    return values(default if rule is None else rule, like.shape, key=key, dtype=like.dtype, name=f"{name}_init")
 
 
 class LeakyMembrane(AbstractMembrane):
@@ -59,7 +81,7 @@ class LeakyMembrane(AbstractMembrane):
     ):
         self.v_rest, self.tau, self.r = as_parameter(v_rest), as_parameter(tau), as_parameter(r)
         self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init = v_init if v_init is None or isinstance(v_init, AbstractInitializer) else as_parameter(v_init)
+        self.v_init = as_rule(v_init)
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
         rule = self.v_rest if self.v_init is None else self.v_init

@@ -1,0 +1,117 @@
+"""What a channel is: gates, and a current that they let through."""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._types import Drive, Parameter, parameter
+from ..integrate import Linear, Relaxation
+from ..ions import Pool
+
+Gates = dict[str, Array]
+Pools = dict[str, Pool]
+
+
+class AbstractChannel(eqx.Module):
+    """A kind of ion channel in the membrane of a cell.
+
+    The base of channels whose current is no conductance times a driving force; for the others there is
+    `AbstractOhmic`. A subclass says how its gates move (`kinetics`) and which current flows (`drive`).
+
+    Class attributes:
+
+    - `reads`: names of the ions whose concentration or reversal potential it reads.
+    - `carries`: name of the ion that its current consists of, or `None` if nobody keeps account of it.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    carries: ClassVar[str | None] = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the ions that the cell must have."""
+        return self.reads
+
+    @abc.abstractmethod
+    def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation | Linear]:
+        """How each gate moves at the voltage `v` (mV), the other gates and the ions held; empty without gates."""
+
+    @abc.abstractmethod
+    def drive(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Drive:
+        """The current i - g v (µA/cm², inward positive): right at `v`, and a tangent there where it is curved."""
+
+    def init(self, v: Float[Array, "..."], ions: Pools) -> Gates:
+        """The gates at rest at the voltage `v`. To be given by channels whose gates depend on one another."""
+        kinetics = self.kinetics(v, {}, ions)
+        return {name: jnp.broadcast_to(_rest(k), v.shape).astype(v.dtype) for name, k in kinetics.items()}
+
+
+class AbstractOhmic(AbstractChannel):
+    r"""A channel whose current is a conductance times a driving force, $I = g(\dots)\,(E - v)$.
+
+    A subclass has the fields it needs, and gives `kinetics` and `conductance`.
+
+    Class attributes: `reads` and `carries`, as in `AbstractChannel`, and
+
+    - `instantaneous`: whether the conductance depends on the voltage itself, beside the gates. The slope is then
+      taken by differentiation.
+
+    **Arguments:**
+
+    - `e`: reversal potential (mV); `None` takes that of the ion which the channel carries.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+
+        class IM(npt.channels.AbstractOhmic):
+            g: float = 0.05
+            carries = "k"
+
+            def kinetics(self, v, gates, ions):
+                tau = 1000.0 / (3.3 * (jnp.exp((v + 35.0) / 20.0) + jnp.exp(-(v + 35.0) / 20.0)))
+                return {"m": npt.channels.inf_tau(1.0 / (1.0 + jnp.exp(-(v + 35.0) / 10.0)), tau)}
+
+            def conductance(self, v, gates, ions):
+                return self.g * gates["m"]
+
+        channels = {"m": IM(), "leak": npt.channels.IL()}
+        cell = npt.neurons.ConductanceCell(10, channels=channels, ions={"k": npt.ions.PotassiumFixed()})
+        ```
+    """
+
+    instantaneous: ClassVar[bool] = False
+    e: Parameter = parameter(None)
+
+    def __check_init__(self) -> None:
+        if self.e is None and self.carries is None:
+            raise ValueError(f"{type(self).__name__} carries no ion that has a reversal potential; pass e= (mV)")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.reads if self.e is not None or self.carries is None else (*self.reads, self.carries)
+
+    @abc.abstractmethod
+    def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
+        """The conductance (mS/cm²)."""
+
+    def reversal(self, ions: Pools) -> Array:
+        """The reversal potential (mV): its own, or that of its ion."""
+        return ions[self.carries].e if self.e is None else self.e  # pyright: ignore
+
+    def drive(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Drive:
+        e = self.reversal(ions)
+        if not self.instantaneous:
+            g = self.conductance(v, gates, ions)
+            return Drive(g * e, g)
+        current, slope = jax.jvp(lambda v: self.conductance(v, gates, ions) * (e - v), (v,), (jnp.ones_like(v),))
+        return Drive(current - slope * v, -slope)
+
+
+def _rest(k: Relaxation | Linear) -> Array:
+    return k.rest if isinstance(k, Relaxation) else -k.b / k.a

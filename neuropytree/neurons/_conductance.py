@@ -1,0 +1,229 @@
+"""Cells whose membrane has ion channels."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from .._errors import listing
+from .._types import Drive, Scalar, Spikes, Tick, as_parameter, find
+from ..channels import AbstractChannel
+from ..init import AbstractInitializer
+from ..init._base import values
+from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
+from ..ions import AbstractIon, Pool
+from ..ops import fence
+from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._base import AbstractNeuron, check_shapes, normalise_size
+from ._crossing import Crossing
+from ._membrane import AbstractMembrane
+
+
+class ConductanceState(eqx.Module):
+    """State of a membrane with channels.
+
+    - `v`: voltage (mV).
+    - `channels`: the gates of each channel, by the names of both.
+    - `ions`: the variables of each ion, such as its concentration `c`, by the names of both.
+    """
+
+    v: Float[Array, "..."]
+    channels: dict[str, dict[str, Array]]
+    ions: dict[str, dict[str, Array]]
+
+
+class ConductanceMembrane(AbstractMembrane):
+    r"""A membrane with channels and ions, $C_m \dot v = \sum_k I_k(v, \text{gates}_k, \text{ions}) + i - g v$.
+
+    See `ConductanceCell` for the arguments.
+    """
+
+    c_m: Float[Array, "..."]
+    channels: dict[str, AbstractChannel]
+    ions: dict[str, AbstractIon]
+    sigma: Float[Array, "..."] | None
+    v_init: Float[Array, "..."] | AbstractInitializer
+
+    def __init__(
+        self,
+        *,
+        c_m: ArrayLike,
+        channels: Mapping[str, AbstractChannel],
+        ions: Mapping[str, AbstractIon] | None = None,
+        sigma: ArrayLike | None = None,
+        v_init: ArrayLike | AbstractInitializer = -65.0,
+    ):
+        self.c_m, self.channels, self.ions = as_parameter(c_m), dict(channels), dict(ions or {})
+        self.sigma = None if sigma is None else as_parameter(sigma)
+        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else as_parameter(v_init)
+
+    def __check_init__(self) -> None:
+        for what, kind, parts in (("channel", AbstractChannel, self.channels), ("ion", AbstractIon, self.ions)):
+            for name, part in parts.items():
+                if not isinstance(name, str) or not name or "." in name:
+                    raise ValueError(f"{what} name {name!r} can't be used in paths; expected a string without dots")
+                if not isinstance(part, kind):
+                    raise TypeError(f"{what} '{name}' is {part!r}; expected an npt.{what}s.{kind.__name__}")
+        for name, channel in self.channels.items():
+            missing = [ion for ion in channel.needs if ion not in self.ions]
+            if missing:
+                own = ", or give the channel its own e" if missing == [channel.carries] else ""
+                raise ValueError(
+                    f"channel '{name}' ({type(channel).__name__}) reads the ion '{missing[0]}', but the cell has the "
+                    f"ions {listing(self.ions)}: pass ions={{'{missing[0]}': ...}}{own}"
+                )
+
+    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> ConductanceState:
+        v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
+        ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
+        pools = self.pools(ions)
+        return ConductanceState(v, {name: c.init(v, pools) for name, c in self.channels.items()}, ions)
+
+    def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
+        """What the channels see of the ions in the state `ions`."""
+        return {name: ion.pool(ions[name]) for name, ion in self.ions.items()}
+
+    def currents(self, y: ConductanceState, pools: dict[str, Pool]) -> dict[str, Drive]:
+        """What flows through each channel (µA/cm², mS/cm²)."""
+        return {name: c.drive(y.v, y.channels[name], pools) for name, c in self.channels.items()}
+
+    def linear(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
+        del t
+        pools = self.pools(y.ions)
+        currents = self.currents(y, pools)
+        total = sum(currents.values(), start=u)
+        inward: dict[str, Array] = {name: jnp.zeros_like(y.v) for name in self.ions}
+        for name, channel in self.channels.items():
+            if channel.carries in inward:
+                inward[channel.carries] += _at(currents[name], y.v)
+        reciprocal = 1 / self.c_m
+        g = jnp.zeros_like(y.v) if total.g is None else total.g
+        v = Linear(jnp.broadcast_to(-g * reciprocal, y.v.shape), total.i * reciprocal)
+        channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
+        ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
+        return ConductanceState(v, channels, ions)  # pyright: ignore[reportArgumentType]
+
+    def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
+        def slope(k: Linear | Relaxation, x: Array) -> Array:
+            return k.rate * (k.rest - x) if isinstance(k, Relaxation) else k.a * x + k.b
+
+        return jax.tree.map(slope, self.linear(t, y, u), y, is_leaf=lambda k: isinstance(k, Linear | Relaxation))
+
+    def diffusion(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState | None:
+        del t, u
+        if self.sigma is None:
+            return None
+        still = jax.tree.map(lambda _: None, (y.channels, y.ions))
+        return ConductanceState(self.sigma, *still)
+
+    def sequence(self) -> ConductanceState:
+        return ConductanceState(v=1, channels=0, ions=1)  # pyright: ignore[reportArgumentType]
+
+
+class ConductanceCell(AbstractNeuron):
+    r"""Neurons with ion channels,
+
+    $$C_m \dot v = \sum_k I_k + i - g v,$$
+
+    $I_k$ being the current of channel $k$, inward positive. They have no reset: a spike is where the voltage crosses
+    `v_th` from below.
+
+    The input of a step is a current density $i$ (µA/cm²), or a `Drive(i, g)` with a conductance density $g$ (mS/cm²).
+    For a cell of area $A$, divide currents and conductances by $A$: 1 nS on 20 000 µm² is 0.005 mS/cm².
+
+    `ExponentialEuler` moves the gates first, then the voltage and the concentrations with the new gates, so that gates
+    live half a step before the voltage. This is of second order in the voltage; with concentrations that move, of
+    first order in their coupling. Other steppers move everything together.
+
+    **Arguments:** each parameter a number or an array with one value for each neuron.
+
+    - `size`: number of neurons, or their shape.
+    - `channels`: the channels, by name.
+    - `ions`: the ions that channels read and carry, by the name that they know it by: `"na"`, `"k"`, `"ca"`.
+    - `c_m`: capacitance (µF/cm²).
+    - `v_init`: initial voltage (mV), a number, array or initializer. The gates begin at rest at this voltage.
+    - `v_th`: what the voltage crosses in a spike (mV).
+    - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless
+      said otherwise.
+    - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without
+      gradient.
+    - `stepper`: `ExponentialEuler()` unless given.
+
+    The state is a `ConductanceState`. `vector_field(t, state, drive)` is its derivative. Gates and concentrations are
+    recorded by the names of channel or ion and variable: `"na.m"`, `"ca.c"`.
+
+    **Raises:** `ValueError` for a channel that reads an ion which the cell hasn't, and for a parameter whose shape
+    doesn't fit.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        channels = {"na": npt.channels.INa_TM1991(g=100.0), "leak": npt.channels.IL(g=0.05, e=-60.0)}
+        cell = npt.neurons.ConductanceCell(10, channels=channels, ions={"na": npt.ions.SodiumFixed(e=50.0)})
+        sol = npt.simulate(cell, cell.init(), 2.0, dt=0.05, duration=20.0, record=["v", "na.m"])
+        ```
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True)
+    membrane: ConductanceMembrane
+    threshold: Crossing
+    stepper: AbstractStepper
+
+    def __init__(
+        self,
+        size: int | tuple[int, ...],
+        *,
+        channels: Mapping[str, AbstractChannel],
+        ions: Mapping[str, AbstractIon] | None = None,
+        c_m: ArrayLike = 1.0,
+        v_init: ArrayLike | AbstractInitializer = -65.0,
+        v_th: ArrayLike = 0.0,
+        sigma: ArrayLike | None = None,
+        surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
+        stepper: AbstractStepper | None = None,
+    ):
+        if stepper is None:
+            stepper = ExponentialEuler() if sigma is None else ExponentialEulerMaruyama()
+        self.shape = normalise_size(size)
+        self.membrane = ConductanceMembrane(c_m=c_m, channels=channels, ions=ions, sigma=sigma, v_init=v_init)
+        self.threshold = Crossing(v_th, surrogate() if isinstance(surrogate, type) else surrogate)
+        self.stepper = stepper
+
+    def __check_init__(self) -> None:
+        check_shapes((self.membrane, self.threshold), self.shape)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (*self.membrane.channels, *self.membrane.ions)
+
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> ConductanceState:
+        del dt
+        return self.membrane.init(self.shape, key=key)
+
+    def silent(self, state: ConductanceState) -> Spikes:
+        """The output of a step in which nobody spikes."""
+        return self.threshold.silent(state.v)
+
+    def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
+        """The derivative of the whole state; `u` is a `Drive`."""
+        return self.membrane.vector_field(t, y, u)
+
+    def step(
+        self, state: ConductanceState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[ConductanceState, Spikes]:
+        u = Drive.of(input, state.v.dtype)
+        y = self.stepper.step(self.membrane, tick.t, state, u, tick.dt, tick.fold("membrane").key)
+        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state)
+        # the voltage is used by the state and the spike: the fence makes it once
+        (v,) = fence(y.v)
+        return ConductanceState(v, y.channels, y.ions), self.threshold(state.v, v)
+
+    def read(self, path: str, state: ConductanceState, output: Spikes) -> Array:
+        return output if path == "spike" else find(state, path, who="a conductance cell", also=("spike",))
+
+
+def _at(drive: Drive, v: Array) -> Array:
+    return drive.i if drive.g is None else drive.i - drive.g * v

@@ -1,0 +1,144 @@
+"""The FitzHugh–Nagumo neuron."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from .._types import Drive, Scalar, as_parameter
+from ..init import AbstractInitializer
+from ..init._base import values
+from ..integrate import AbstractStepper, Relaxation
+from ..surrogate import PiecewiseExp
+from ._compose import Surrogate, compose
+from ._cubic import leftmost_root
+from ._membrane import AbstractMembrane, as_rule, initial
+from ._point import PointNeuron
+
+
+class FitzHughNagumoState(eqx.Module):
+    """State of a `FitzHughNagumoMembrane`: voltage `v` and recovery `w`, both without unit."""
+
+    v: Float[Array, "..."]
+    w: Float[Array, "..."]
+
+
+class FitzHughNagumoMembrane(AbstractMembrane):
+    r"""A cubic voltage with a slow linear recovery,
+
+    $$\dot v = v - v^3/3 - w + i - g v, \qquad \tau \dot w = v + a - b w,$$
+
+    with noise if asked for.
+
+    **Arguments:**
+
+    - `a`, `b`: pure numbers, `b` positive.
+    - `tau`: time constant of the recovery (ms).
+    - `sigma`: noise amplitude of `v` ($1/\sqrt{\mathrm{ms}}$), or `None`.
+    - `v_init`, `w_init`: initial values, numbers, arrays or initializers; `None` is the rest without input, for `w`
+      that of the initial `v`.
+
+    Source: FitzHugh 1961, doi:10.1016/S0006-3495(61)86902-6; Nagumo, Arimoto & Yoshizawa 1962,
+    doi:10.1109/JRPROC.1962.288235.
+    """
+
+    a: Float[Array, "..."]
+    b: Float[Array, "..."]
+    tau: Float[Array, "..."]
+    sigma: Float[Array, "..."] | None
+    v_init: Float[Array, "..."] | AbstractInitializer | None
+    w_init: Float[Array, "..."] | AbstractInitializer | None
+
+    def __init__(
+        self,
+        *,
+        a: ArrayLike = 0.7,
+        b: ArrayLike = 0.8,
+        tau: ArrayLike = 12.5,
+        sigma: ArrayLike | None = None,
+        v_init: ArrayLike | AbstractInitializer | None = None,
+        w_init: ArrayLike | AbstractInitializer | None = None,
+    ):
+        self.a, self.b, self.tau = as_parameter(a), as_parameter(b), as_parameter(tau)
+        self.sigma = None if sigma is None else as_parameter(sigma)
+        self.v_init, self.w_init = as_rule(v_init), as_rule(w_init)
+
+    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> FitzHughNagumoState:
+        rest = leftmost_root(jnp.ones_like(self.b) / 3, jnp.zeros_like(self.b), 1 / self.b - 1, self.a / self.b)
+        rule = rest if self.v_init is None else self.v_init
+        v = values(rule, shape, key=key, dtype=self.b.dtype, name="v_init")
+        return FitzHughNagumoState(v, initial(self.w_init, (v + self.a) / self.b, v, key=key, name="w"))
+
+    def vector_field(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState:
+        del t
+        current = u.i if u.g is None else u.i - u.g * y.v
+        return FitzHughNagumoState(y.v - y.v**3 / 3 - y.w + current, (y.v + self.a - self.b * y.w) / self.tau)
+
+    def linear(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState:
+        del t, u
+        w = Relaxation(self.b / self.tau, (y.v + self.a) / self.b)
+        return FitzHughNagumoState(None, w)  # pyright: ignore[reportArgumentType]
+
+    def diffusion(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState | None:
+        del t, y, u
+        return None if self.sigma is None else FitzHughNagumoState(self.sigma, None)  # pyright: ignore[reportArgumentType]
+
+
+def FitzHughNagumo(
+    size: int | tuple[int, ...],
+    *,
+    a: ArrayLike = 0.7,
+    b: ArrayLike = 0.8,
+    tau: ArrayLike = 12.5,
+    v_th: ArrayLike = 1.8,
+    sigma: ArrayLike | None = None,
+    v_init: ArrayLike | AbstractInitializer | None = None,
+    w_init: ArrayLike | AbstractInitializer | None = None,
+    surrogate: Surrogate = PiecewiseExp,
+    stepper: AbstractStepper | None = None,
+) -> PointNeuron:
+    r"""FitzHugh–Nagumo neurons,
+
+    $$\dot v = v - v^3/3 - w + i - g v, \qquad \tau \dot w = v + a - b w.$$
+
+    They have no reset: a spike is where the voltage crosses `v_th` from below. Voltages and currents have no unit.
+
+    **Arguments:** each parameter a number or an array with one value for each neuron.
+
+    - `size`: number of neurons, or their shape.
+    - `a`, `b`: pure numbers, `b` positive.
+    - `tau`: time constant of the recovery (ms).
+    - `v_th`: what the voltage crosses in a spike.
+    - `sigma`: noise amplitude ($1/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless said
+      otherwise.
+    - `v_init`, `w_init`: initial values, numbers, arrays or initializers; `None` starts at rest without input (-1.2 and
+      -0.62 with the defaults; BrainPy's start at 0).
+    - `surrogate`, `stepper`: as in `LIF`.
+
+    **Returns:** a `PointNeuron`; its state has `v` and `w`, its output is the spike array.
+
+    **Raises:** as `LIF`.
+
+    Source: FitzHugh 1961, doi:10.1016/S0006-3495(61)86902-6; Nagumo, Arimoto & Yoshizawa 1962,
+    doi:10.1109/JRPROC.1962.288235. Defaults as in BrainPy's `FHN`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        cell = npt.neurons.FitzHughNagumo(10)
+        sol = npt.simulate(cell, cell.init(), 0.5, dt=0.1, duration=100.0, record=["v", "w", "spike"])
+        ```
+    """
+    return compose(
+        size,
+        FitzHughNagumoMembrane(a=a, b=b, tau=tau, sigma=sigma, v_init=v_init, w_init=w_init),
+        threshold=v_th,
+        reset=None,
+        v_reset=0.0,
+        detach_reset=False,
+        t_ref=None,
+        relative=None,
+        noisy=sigma is not None,
+        surrogate=surrogate,
+        stepper=stepper,
+    )

@@ -1,0 +1,142 @@
+"""What a spike does to the membrane: to its voltage (a reset), and to its other variables (jumps)."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from .._types import Spikes, as_parameter
+
+
+class VoltageChange(eqx.Module):
+    """What a reset does to the voltages of the neurons that spike.
+
+    **Arguments:**
+
+    - `amount`: in mV.
+    - `hard`: whether `amount` is what the voltage is set to; else it is what is subtracted.
+    """
+
+    amount: Float[Array, "..."]
+    hard: bool = eqx.field(static=True)
+
+    def __call__(self, v: Float[Array, "..."], spike: Spikes) -> Float[Array, "..."]:
+        """The voltages after the spikes."""
+        if self.hard:
+            return where_spike(spike, self.amount, v)
+        return jnp.where(spike, v - self.amount, v) if spike.dtype == bool else v - self.amount * spike
+
+
+class AbstractReset(eqx.Module):
+    """What a spike does to the voltage. What it does to other variables is an `AbstractJump`."""
+
+    detach: eqx.AbstractVar[bool]
+
+    @abc.abstractmethod
+    def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
+        """The change at a spike of a membrane in state `y`, whose threshold without adaptation is `v_th`."""
+
+
+class HardReset(AbstractReset):
+    r"""$v \leftarrow v_\mathrm{reset}$ at a spike.
+
+    **Arguments:**
+
+    - `v_reset`: in mV.
+    - `detach`: whether no gradient flows through the spike of the reset (it does through the output).
+    """
+
+    v_reset: Float[Array, "..."]
+    detach: bool = eqx.field(static=True)
+
+    def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
+        self.v_reset, self.detach = as_parameter(v_reset), detach
+
+    def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
+        del y, v_th
+        return VoltageChange(self.v_reset, hard=True)
+
+
+class SoftReset(AbstractReset):
+    r"""$v \leftarrow v - (v_\mathrm{th} - v_\mathrm{reset})$ at a spike: what lies above the threshold is kept.
+
+    $v_\mathrm{th}$ is the threshold without what spikes have raised it by, so that every spike subtracts the same;
+    where the threshold is a variable of the membrane (`StateThreshold`), its new value.
+
+    **Arguments:**
+
+    - `v_reset`: in mV.
+    - `detach`: whether no gradient flows through the spike of the reset (it does through the output).
+    """
+
+    v_reset: Float[Array, "..."]
+    detach: bool = eqx.field(static=True)
+
+    def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
+        self.v_reset, self.detach = as_parameter(v_reset), detach
+
+    def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
+        del y
+        return VoltageChange(v_th - self.v_reset, hard=False)
+
+
+class AbstractJump(eqx.Module):
+    """What a spike does to one variable of the membrane other than the voltage."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The variable after a spike, which found it at `x`."""
+
+
+class Jump(AbstractJump):
+    r"""$x \leftarrow \max(\mathrm{floor},\; \mathrm{scale}\,x + \mathrm{add})$ at a spike.
+
+    **Arguments:** in the unit of the variable; `None` for what is not done.
+
+    - `add`: what is added.
+    - `scale`: what the variable is multiplied by, a pure number.
+    - `floor`: the least that it is afterwards.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.neurons.Jump(add=2.0, scale=0.5)(jnp.asarray(4.0))  # 4.0
+        ```
+    """
+
+    add: Float[Array, "..."] | None
+    scale: Float[Array, "..."] | None
+    floor: Float[Array, "..."] | None
+
+    def __init__(self, add: ArrayLike | None = None, scale: ArrayLike | None = None, floor: ArrayLike | None = None):
+        self.add, self.scale, self.floor = (None if x is None else as_parameter(x) for x in (add, scale, floor))
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        if self.scale is not None:
+            x = self.scale * x
+        if self.add is not None:
+            x = x + self.add
+        return x if self.floor is None else jnp.maximum(self.floor, x)
+
+
+def where_spike(spike: Spikes, after: Array, x: Array) -> Array:
+    """`after` where there is a spike, else `x`; for float spikes differentiable in them."""
+    return jnp.where(spike, after, x) if spike.dtype == bool else _interpolate(x, after, spike)
+
+
+@jax.custom_jvp
+def _interpolate(x: Array, after: Array, spike: Array) -> Array:
+    """`x + (after - x) * spike` for spikes of 0 or 1, exact, and finite where `x` is not."""
+    return jnp.where(spike > 0, after, x)
+
+
+@_interpolate.defjvp
+def _interpolate_jvp(primals: Any, tangents: Any) -> Any:
+    x, after, spike = primals
+    d_x, d_after, d_spike = tangents
+    tangent = (1 - spike) * d_x + spike * d_after + (after - x) * d_spike
+    return _interpolate(x, after, spike), jnp.broadcast_to(tangent, x.shape)
