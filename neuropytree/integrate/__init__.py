@@ -1,4 +1,4 @@
-"""Steppers: how the smooth part of a model is advanced by one step of the clock."""
+"""Steppers, which advance the smooth part of a model by one step of the clock; and a solve that lands on events."""
 
 from ._base import AbstractField as AbstractField
 from ._base import AbstractStepper as AbstractStepper

@@ -138,7 +138,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     wish = s.t + s.h
     reaches = ~landing & (wish + 0.01 * s.h >= limit)  # a little further rather than leave a sliver
     end = jnp.where(landing, s.guess, jnp.where(reaches, limit, wish))
-    stuck = ~reaches & ~landing & (end <= s.t)
+    stuck = ~reaches & ~landing & ~(end > s.t)
 
     y1, error, interpolant = one_step(p, field, s.t, end, s.y)
     keep, h = _control(p, s, end, y1, error, landing, reaches)

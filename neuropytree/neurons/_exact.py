@@ -47,15 +47,17 @@ class _Neuron(eqx.Module):
     def of(cls, cell: PointNeuron | ConductanceCell, input: Any) -> "_Neuron":
         if cell.threshold is None:
             raise ValueError("exact_spikes: the cell has no threshold, so it never spikes")
-        rules: Any = (None, {}, None, None)
-        if isinstance(cell, PointNeuron):
-            rules = (cell.reset, cell.jumps, cell.refractory, cell.relative)
+        if not isinstance(cell, PointNeuron):
+            return cls(cell.membrane, cell.threshold, None, {}, None, None, input)
+        rules = cell.reset, cell.jumps, cell.refractory, cell.relative
         return cls(cell.membrane, cell.threshold, *rules, input)
 
     def vector_field(self, t: Any, y: _Variables, args: Any) -> _Variables:
         given: Any = self.input(t) if callable(self.input) else self.input
         slope = self.membrane.vector_field(t, y.membrane, Drive.of(given, y.membrane.v.dtype))
-        return _Variables(slope, None if self.relative is None else -y.raised / self.relative.tau)
+        if self.relative is None or y.raised is None:
+            return _Variables(slope, None)
+        return _Variables(slope, -y.raised / self.relative.tau)
 
     def held(self, t: Any, y: _Variables, args: Any) -> _Variables:
         """The voltage stands still; other variables move, and see it."""
@@ -71,8 +73,10 @@ class _Neuron(eqx.Module):
         changed: dict[str, Array] = {name: jump(getattr(m, name)) for name, jump in self.jumps.items()}
         if self.reset is not None:
             changed["v"] = self.reset.voltage(m, self.threshold.base(m))(m.v, jnp.ones((), bool))
-        raised = None if self.relative is None else y.raised + self.relative.raise_by
-        return _Variables(dataclasses.replace(m, **changed), raised)
+        m = dataclasses.replace(m, **changed)
+        if self.relative is None or y.raised is None:
+            return _Variables(m, None)
+        return _Variables(m, y.raised + self.relative.raise_by)
 
     def t_ref(self, t: Any, y: _Variables, args: Any) -> Array:
         assert self.refractory is not None
