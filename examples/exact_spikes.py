@@ -31,9 +31,9 @@ def loss(mean):
     return jnp.mean((third_spikes(mean) - TARGETS) ** 2)
 
 
-def main(iterations=60):
+def main(iterations=200):
     mean = jnp.full(4, 30.0)
-    optimiser = optax.adam(optax.cosine_decay_schedule(0.5, iterations))
+    optimiser = optax.adam(optax.cosine_decay_schedule(0.3, iterations))
     memory = optimiser.init(mean)
 
     @eqx.filter_jit
@@ -46,7 +46,7 @@ def main(iterations=60):
     for n in range(iterations):
         value, mean, memory = improve(mean, memory)
         losses.append(float(value))
-        if n % 10 == 0 or n == iterations - 1:
+        if n % 40 == 0 or n == iterations - 1:
             print(f"iteration {n:3d}  loss {value:.4f} ms²")
     print("wanted", *(f"{t:6.2f}" for t in TARGETS))
     print("found ", *(f"{t:6.2f}" for t in third_spikes(mean)))

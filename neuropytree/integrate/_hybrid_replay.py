@@ -91,7 +91,7 @@ def _body(p: Problem, nodes: Nodes, s: _State, end: Array, what: Array, close: A
         t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
         y=select(spikes, y_after, select(moves, y1, s.y)),
         release=jnp.where(spikes, release, s.release),
-        held=jnp.where(spikes, release > t_event, s.held & ~releases),
+        held=jnp.where(spikes, p.hold is not None, s.held & ~releases),
         node=s.node + at_node.astype(jnp.int32),
         n=s.n + spikes.astype(jnp.int32),
         spike_times=write(s.spike_times, s.n, t_event, spikes),

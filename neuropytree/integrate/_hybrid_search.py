@@ -176,8 +176,8 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool)
 
     t_event, y_after, release, moved, above = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
-    holds = release > t_event
-    above = spikes & above & ~holds
+    rests = release > t_event
+    above = spikes & above & ~rests
 
     moves = keep & ~landing & ~hit & ~at_once & ~stuck
     arrives = moves & reaches
@@ -195,9 +195,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         hi=jnp.where(hit, jnp.minimum(right + slack, end), hi),
         guess=jnp.where(hit, left + (right - left) * share, guess),
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
-        armed=jnp.where(spikes, moved | (holds & (p.reset is not None)), still_armed),
+        armed=jnp.where(spikes, moved | (rests & (p.reset is not None)), still_armed),
         release=jnp.where(spikes, release, s.release),
-        held=jnp.where(spikes, holds, s.held & ~releases),
+        # a hold of no length is one too, or its length would have no derivative
+        held=jnp.where(spikes, p.hold is not None, s.held & ~releases),
         node=s.node + at_node.astype(jnp.int32),
         n=s.n + spikes.astype(jnp.int32),
         status=status,
