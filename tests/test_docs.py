@@ -116,6 +116,11 @@ def test_training_of_weights_lowers_the_loss(capsys):
     assert losses[-1] < 0.3 * losses[0]
 
 
+def test_spikes_are_trained_to_come_at_their_times(capsys):
+    losses = program("exact_spikes")()
+    assert losses[-1] < 0.01 < 10 < losses[0]
+
+
 def test_ensembles_differ_among_each_other_and_equal_the_loop(capsys):
     by_weight, by_key, same = program("ensemble")(n_exc=160, n_inh=40, duration=50.0)
     assert by_weight.shape == by_key.shape == (8,) and same
@@ -136,6 +141,13 @@ def test_a_custom_operator_fits_time_constants(tmp_path, monkeypatch):
 
 def test_every_example_is_tested_and_linked():
     names = {path.stem for path in (ROOT / "examples").glob("*.py")}
-    assert names == {"coba_by_hand", "train_weights", "ensemble", "custom_operator", "million_neurons"}
+    assert names == {
+        "coba_by_hand",
+        "train_weights",
+        "exact_spikes",
+        "ensemble",
+        "custom_operator",
+        "million_neurons",
+    }
     page = (ROOT / "docs" / "examples.md").read_text()
     assert all(f'"examples/{name}.py"' in page for name in names)

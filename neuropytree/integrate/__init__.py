@@ -1,4 +1,4 @@
-"""Steppers: how the smooth part of a model is advanced by one step of the clock."""
+"""Steppers, which advance the smooth part of a model by one step of the clock; and a solve that lands on events."""
 
 from ._adaptive import Adaptive as Adaptive
 from ._base import AbstractField as AbstractField
@@ -13,6 +13,8 @@ from ._explicit import ExplicitRungeKutta as ExplicitRungeKutta
 from ._exponential import ExponentialEuler as ExponentialEuler
 from ._exponential import ExponentialEulerMaruyama as ExponentialEulerMaruyama
 from ._exponential_heun import ExponentialHeun as ExponentialHeun
+from ._hybrid import HybridSolution as HybridSolution
+from ._hybrid import hybrid_solve as hybrid_solve
 from ._implicit import BackwardEuler as BackwardEuler
 from ._implicit import CrankNicolson as CrankNicolson
 from ._joint import Joint as Joint

@@ -13,6 +13,7 @@ from ._conductance import ConductanceMembrane as ConductanceMembrane
 from ._conductance import ConductanceState as ConductanceState
 from ._connor_stevens import ConnorStevens as ConnorStevens
 from ._crossing import Crossing as Crossing
+from ._exact import exact_spikes as exact_spikes
 from ._exponential import ExpIF as ExpIF
 from ._exponential import ExponentialMembrane as ExponentialMembrane
 from ._fitzhugh_nagumo import FitzHughNagumo as FitzHughNagumo

@@ -1,0 +1,151 @@
+"""What the two passes of a hybrid solve share: the problem, the times given, one step, the state at an event."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+if TYPE_CHECKING:
+    import diffrax
+
+DONE, OVERFLOW, MAX_STEPS, ABOVE, TOO_SMALL = range(5)
+# what happens at the end of a step; a node and a release may fall together
+NODE, RELEASE, LANDED, AT_ONCE = 1, 2, 4, 8
+
+Function = Callable[[Any, PyTree, Any], Any]
+
+
+class Problem(eqx.Module):
+    """What is solved, and how."""
+
+    vector_field: Function
+    hold_field: Function | None
+    event: Function
+    reset: Function | None
+    hold: Function | None
+    args: Any
+    solver: "diffrax.AbstractSolver"
+    rtol: Float[Array, ""]
+    atol: Float[Array, ""]
+    root_tol: Float[Array, ""]
+    dtmax: Float[Array, ""]
+    max_spikes: int = eqx.field(static=True)
+    max_steps: int = eqx.field(static=True)
+
+    def field(self, held: Bool[Array, ""]) -> Function:
+        """The vector field; while the state is `held`, the other one."""
+
+        def either(t: Any, y: PyTree, args: Any) -> PyTree:
+            free = self.vector_field(t, y, args)
+            return free if self.hold_field is None else select(held, self.hold_field(t, y, args), free)
+
+        return either
+
+
+class Nodes(eqx.Module):
+    """Times that a step must end on, ascending; the last is the end of the solve."""
+
+    t: Float[Array, " nodes"]
+    slot: Int[Array, " nodes"]  # where the state is saved, or -1
+    jump: Bool[Array, " nodes"]  # whether the field may jump there
+
+    def at(self, index: Int[Array, ""]) -> tuple[Float[Array, ""], Int[Array, ""], Bool[Array, ""]]:
+        """Where the step to this node ends (at a jump: just before it), its slot, whether it is a jump."""
+        k = jnp.minimum(index, self.t.shape[0] - 1)
+        t, jump = self.t[k], self.jump[k]
+        return jnp.where(jump, beside(t, -jnp.inf), t), self.slot[k], jump
+
+
+class Start(eqx.Module):
+    """Where a solve begins; held until `release`, if that is later."""
+
+    t: Float[Array, ""]
+    y: PyTree[Array]
+    release: Float[Array, ""]
+
+
+class Found(eqx.Module):
+    """What a solve yields."""
+
+    t: Float[Array, ""]
+    y: PyTree[Array]
+    spike_times: Float[Array, " max_spikes"]
+    ys: PyTree[Array]
+
+
+def stop(tree: PyTree) -> PyTree:
+    """`tree` without its derivatives."""
+    return jax.tree.map(jax.lax.stop_gradient, tree)
+
+
+def select(which: Bool[Array, ""], a: PyTree, b: PyTree) -> PyTree:
+    return jax.tree.map(lambda x, y: jnp.where(which, x, y), a, b)
+
+
+def beside(t: Array, towards: float) -> Array:
+    """The next number after `t`, with the derivative of `t`."""
+    still = jax.lax.stop_gradient(t)
+    return t + (jnp.nextafter(still, jnp.full_like(still, towards)) - still)
+
+
+def beyond(t: Array) -> Array:
+    """Just beyond the jump that a step to `t` ended before."""
+    return beside(beside(t, jnp.inf), jnp.inf)
+
+
+def write(buffer: Array, at: Int[Array, ""], value: Array, when: Bool[Array, ""]) -> Array:
+    """`buffer` with `value` at that row `when` so."""
+    if buffer.shape[0] == 0:
+        return buffer
+    return buffer.at[jnp.where(when, at, buffer.shape[0])].set(value, mode="drop")
+
+
+def one_step(p: Problem, field: Function, t: Array, end: Array, y: PyTree) -> tuple[PyTree, PyTree, Any]:
+    """The state at `end`, its error, and the interpolant. Starts afresh: a jump may have come before."""
+    import diffrax
+
+    term = diffrax.ODETerm(field)
+    state = p.solver.init(term, t, end, y, p.args)
+    y1, error, dense, _, _ = p.solver.step(term, t, end, y, p.args, state, made_jump=False)
+    return y1, error, p.solver.interpolation_cls(t0=t, t1=end, **dense)
+
+
+def rises(p: Problem, field: Function, t: Array, y: PyTree) -> Array:
+    """How fast the event rises along the solution."""
+    return jax.jvp(lambda t, y: p.event(t, y, p.args), (t, y), (jnp.ones_like(t), field(t, y, p.args)))[1]
+
+
+def at_event(
+    p: Problem, field: Function, landed: Bool[Array, ""], close: Bool[Array, ""], t: Array, y: PyTree
+) -> tuple[Float[Array, ""], PyTree]:
+    """Time and state of the event near the constant `t`, by two steps of Newton on the Taylor polynomial about it.
+
+    In value they hardly move. But they are functions of `y` and of all parameters, and each doubles the order to which
+    their derivatives are those of the true event: two make first and second derivatives right.
+    """
+    one, zero = jnp.ones_like(t), jnp.zeros_like(t)
+    f, df = jax.jvp(lambda t, y: field(t, y, p.args), (t, y), (one, field(t, y, p.args)))
+
+    def at(s: Array) -> PyTree:
+        return jax.tree.map(lambda y, f, df: y + s * (f + s / 2 * df), y, f, df)
+
+    def value(s: Array) -> Array:
+        return p.event(t + s, at(s), p.args)
+
+    # where the event hardly crosses zero Newton's method may not come close: the time stays what it is
+    offset = jnp.where(close, zero, stop(value(zero)))
+    s = zero
+    for _ in range(2):
+        g, slope = jax.jvp(lambda s: value(s) - offset, (s,), (one,))
+        slope = jnp.where(slope == 0, jnp.finfo(slope.dtype).tiny, slope)
+        s = s - g / jnp.where(landed, slope, 1)
+    return t + s, at(s)
+
+
+def after_event(p: Problem, t: Array, y: PyTree) -> tuple[PyTree, Float[Array, ""]]:
+    """The state after the reset, and the time until which it is held."""
+    y = y if p.reset is None else p.reset(t, y, p.args)
+    return y, t if p.hold is None else t + p.hold(t, y, p.args)

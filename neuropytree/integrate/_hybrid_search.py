@@ -1,0 +1,259 @@
+"""The first pass of a hybrid solve: adaptive steps, events sought and landed on. Nothing here has a derivative."""
+
+from typing import Any
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ._hybrid_problem import (
+    ABOVE,
+    AT_ONCE,
+    DONE,
+    LANDED,
+    MAX_STEPS,
+    NODE,
+    OVERFLOW,
+    RELEASE,
+    TOO_SMALL,
+    Found,
+    Nodes,
+    Problem,
+    Start,
+    after_event,
+    at_event,
+    beyond,
+    one_step,
+    rises,
+    select,
+    write,
+)
+
+_INSIDE = (0.25, 0.5, 0.75)  # where an accepted step looks for an event, besides its end
+_LANDINGS = 64
+
+
+class Mesh(eqx.Module):
+    """The steps that were taken: where each ends and what happens there."""
+
+    end: Float[Array, " steps"]
+    what: Int[Array, " steps"]
+    close: Bool[Array, " steps"]  # whether Newton's method came close to the event
+    size: Int[Array, ""]
+
+
+class _State(eqx.Module):
+    t: Float[Array, ""]
+    y: PyTree[Array]
+    h: Float[Array, ""]  # wish for the next step
+    lo: Float[Array, ""]  # while landing, where the event is, and where the next step ends
+    hi: Float[Array, ""]
+    guess: Float[Array, ""]
+    landings: Int[Array, ""]  # steps spent on landing, 0 if none is under way
+    armed: Bool[Array, ""]  # whether the event has been below zero since the last one
+    release: Float[Array, ""]
+    held: Bool[Array, ""]
+    node: Int[Array, ""]
+    n: Int[Array, ""]
+    status: Int[Array, ""]
+    steps: Int[Array, ""]
+    spike_times: Float[Array, " max_spikes"]
+    ys: PyTree[Array]
+    mesh: Mesh | None
+
+
+def search(
+    p: Problem, nodes: Nodes, start: Start, ys: PyTree, record: bool
+) -> tuple[Found, Int[Array, ""], Int[Array, ""], Int[Array, ""], Mesh | None]:
+    """The solution, the number of events, the status, the number of steps, and the steps if they are recorded."""
+    p = eqx.tree_at(lambda p: p.solver, p, with_scan(p.solver, "lax"))
+    zero, dtype = jnp.zeros((), jnp.int32), start.t.dtype
+    never = jnp.full((p.max_steps,), jnp.inf, dtype)
+    state = _State(
+        t=start.t,
+        y=start.y,
+        h=_first_step(p, start.t, start.y, nodes.t[-1]),
+        lo=start.t,
+        hi=start.t,
+        guess=start.t,
+        landings=zero,
+        armed=jnp.asarray(p.reset is not None) | (p.event(start.t, start.y, p.args) < 0),
+        release=start.release,
+        held=start.release > start.t,
+        node=zero,
+        n=zero,
+        status=zero,
+        steps=zero,
+        spike_times=jnp.full((p.max_spikes,), jnp.inf, dtype),
+        ys=ys,
+        mesh=Mesh(never, jnp.zeros((p.max_steps,), jnp.int32), never < 0, zero) if record else None,
+    )
+
+    def goes_on(s: _State) -> Array:
+        return (s.status == DONE) & (s.node < nodes.t.shape[0]) & (s.steps < p.max_steps)
+
+    end = jax.lax.while_loop(goes_on, lambda s: _body(p, nodes, s), state)
+    unfinished = (end.status == DONE) & (end.node < nodes.t.shape[0])
+    status = jnp.where(unfinished, MAX_STEPS, end.status)
+    return Found(end.t, end.y, end.spike_times, end.ys), end.n, status, end.steps, end.mesh
+
+
+def with_scan(solver: Any, kind: str) -> Any:
+    """Diffrax's Runge–Kutta methods loop over their stages, in a way that suits one kind of derivative or another."""
+    if getattr(solver, "scan_kind", kind) is None:
+        return eqx.tree_at(lambda s: s.scan_kind, solver, kind, is_leaf=lambda x: x is None)
+    return solver
+
+
+def _scaled(p: Problem, y: PyTree, y0: PyTree, y1: PyTree) -> Array:
+    """The root mean square of `y` in units of the tolerance."""
+
+    def parts(x: Array, a: Array, b: Array) -> Array:
+        return x / (p.atol + p.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b)))
+
+    leaves = jax.tree.leaves(jax.tree.map(parts, y, y0, y1))
+    total = sum((jnp.sum(x * x) for x in leaves), jnp.zeros_like(p.rtol))
+    return jnp.sqrt(total / max(1, sum(x.size for x in leaves)))
+
+
+def _first_step(p: Problem, t: Array, y: PyTree, end: Array) -> Array:
+    """A hundredth of the time in which the state changes by itself; the error has the last word."""
+    size, speed = _scaled(p, y, y, y), _scaled(p, p.vector_field(t, y, p.args), y, y)
+    still = (size < 1e-5) | (speed < 1e-5)
+    h = jnp.where(still, 1e-3 * (end - t), 0.01 * size / jnp.where(still, 1.0, speed))
+    return jnp.minimum(h, p.dtmax)
+
+
+def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
+    field = p.field(s.held)
+
+    def event(t: Array, y: PyTree) -> Array:
+        return p.event(t, y, p.args)
+
+    here, slot, jumps = nodes.at(s.node)
+    landing = s.landings > 0
+    limit = jnp.maximum(jnp.where(s.held, jnp.minimum(s.release, here), here), s.t)
+    wish = s.t + s.h
+    reaches = ~landing & (wish + 0.01 * s.h >= limit)  # a little further rather than leave a sliver
+    end = jnp.where(landing, s.guess, jnp.where(reaches, limit, wish))
+    stuck = ~reaches & ~landing & ~(end > s.t)
+
+    y1, error, interpolant = one_step(p, field, s.t, end, s.y)
+    keep, h = _control(p, s, end, y1, error, landing, reaches)
+
+    # an event at the beginning: at t0, at a release, or because the event itself jumped
+    g0 = event(s.t, s.y)
+    at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (p.reset is not None)
+
+    # an event within the step, on its interpolant
+    times = s.t + (end - s.t) * jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
+    between = jax.vmap(lambda t: event(t, interpolant.evaluate(t)))(times[1:-1])
+    values = jnp.stack([g0, *between, event(end, y1)])
+    armed, hit, k = _first_crossing(s.armed, values)
+    hit = hit & keep & ~landing & ~s.held & ~at_once
+    left, right = times[k - 1], times[k]
+    low, high = values[k - 1], values[k]
+    share = jnp.clip(jnp.where(high > low, -low / jnp.where(high > low, high - low, 1), 0), 0, 1)
+    slack = 0.25 * (right - left)  # the steps that land may see the crossing a little beside the interpolant
+
+    lo, hi, guess, close, landed = _land(p, s, landing, values[-1], rises(p, field, end, y1))
+
+    spikes = at_once | landed
+    full = spikes & (s.n >= p.max_spikes)
+    spikes = spikes & ~full
+
+    def jump() -> Any:
+        t, y = at_event(p, field, landed, close, jnp.where(landed, end, s.t), select(landed, y1, s.y))
+        t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
+        after, release = after_event(p, t, y)
+        # whether the reset touches the event at all: seen at two states, since one may be reset to itself
+        moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
+        return t, after, release, moved, moved & (event(t, after) >= 0)
+
+    def none() -> Any:
+        return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool)
+
+    t_event, y_after, release, moved, above = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
+    rests = release > t_event
+    above = spikes & above & ~rests
+
+    moves = keep & ~landing & ~hit & ~at_once & ~stuck
+    arrives = moves & reaches
+    releases = arrives & s.held & (s.release <= end)
+    at_node = arrives & (here <= end)
+    kinds = ((NODE, at_node), (RELEASE, releases), (LANDED, landed), (AT_ONCE, at_once))
+    what = sum((bit * x.astype(jnp.int32) for bit, x in kinds), jnp.zeros((), jnp.int32))
+    status = jnp.where(above, ABOVE, jnp.where(full, OVERFLOW, jnp.where(stuck, TOO_SMALL, s.status)))
+    still_armed = jnp.where(moves & ~s.held, armed, s.armed | hit)
+    return _State(
+        t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
+        y=select(spikes, y_after, select(moves, y1, s.y)),
+        h=h,
+        lo=jnp.where(hit, jnp.maximum(left - slack, times[0]), lo),
+        hi=jnp.where(hit, jnp.minimum(right + slack, end), hi),
+        guess=jnp.where(hit, left + (right - left) * share, guess),
+        landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
+        armed=jnp.where(spikes, moved | (rests & (p.reset is not None)), still_armed),
+        release=jnp.where(spikes, release, s.release),
+        # a hold of no length is one too, or its length would have no derivative
+        held=jnp.where(spikes, p.hold is not None, s.held & ~releases),
+        node=s.node + at_node.astype(jnp.int32),
+        n=s.n + spikes.astype(jnp.int32),
+        status=status,
+        steps=s.steps + 1,
+        spike_times=write(s.spike_times, s.n, t_event, spikes),
+        ys=jax.tree.map(lambda b, y: write(b, slot, y, at_node & (slot >= 0)), s.ys, y1),
+        mesh=None if s.mesh is None else _recorded(s.mesh, end, what, close, moves | spikes),
+    )
+
+
+def _control(
+    p: Problem, s: _State, end: Array, y1: PyTree, error: PyTree, landing: Array, reaches: Array
+) -> tuple[Bool[Array, ""], Float[Array, ""]]:
+    """Whether the step is good enough, and the wish for the next."""
+    import diffrax
+
+    ratio = _scaled(p, error, s.y, y1)
+    ratio = jnp.where(jnp.isfinite(ratio), ratio, jnp.inf)
+    keep = landing | (ratio <= 1)
+    order: Any = p.solver.error_order(diffrax.ODETerm(p.vector_field))
+    factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** (-1 / order), 0.2, 10.0)
+    h = (end - s.t) * jnp.where(keep, factor, jnp.minimum(factor, 0.9))
+    # a step cut short says nothing against the wish that there was
+    h = jnp.where(keep & reaches, jnp.maximum(s.h, h), h)
+    return keep, jnp.where(landing, s.h, jnp.minimum(h, p.dtmax))
+
+
+def _first_crossing(armed: Array, values: Array) -> tuple[Bool[Array, ""], Bool[Array, ""], Int[Array, ""]]:
+    """Whether the event is armed at the end, whether it crosses zero upward, and between which points it does first."""
+    hit, which = jnp.zeros((), bool), jnp.ones((), jnp.int32)
+    for k in range(1, values.shape[0]):
+        crosses = armed & ~hit & (values[k] >= 0)
+        which, hit = jnp.where(crosses, k, which), hit | crosses
+        armed = armed | (values[k] < 0)
+    return armed, hit, which
+
+
+def _land(p: Problem, s: _State, landing: Array, g: Array, slope: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Newton's method within a bracket, on steps that end at the guess: each is as exact as the solver is.
+
+    Returns the new bracket and guess, whether Newton's method is close, and whether the event has been reached.
+    """
+    move = -g / jnp.where(slope > 0, slope, 1)
+    lo, hi = jnp.where(g < 0, s.guess, s.lo), jnp.where(g < 0, s.hi, s.guess)
+    close = (slope > 0) & (jnp.abs(move) <= p.root_tol)
+    landed = landing & (close | (hi - lo <= p.root_tol) | (s.landings >= _LANDINGS))
+    guess = s.guess + move
+    good = (slope > 0) & (guess > lo) & (guess < hi)
+    return lo, hi, jnp.where(good, guess, lo + (hi - lo) / 2), close, landed
+
+
+def _recorded(mesh: Mesh, end: Array, what: Array, close: Array, taken: Array) -> Mesh:
+    return Mesh(
+        end=write(mesh.end, mesh.size, end, taken),
+        what=write(mesh.what, mesh.size, what, taken),
+        close=write(mesh.close, mesh.size, close, taken),
+        size=mesh.size + taken.astype(jnp.int32),
+    )

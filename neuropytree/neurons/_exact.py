@@ -1,0 +1,227 @@
+"""Spikes of point neurons at their exact times: the hybrid solve of each neuron, by itself."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Key, PyTree
+
+from .._types import Drive
+from ..integrate import HybridSolution
+from ..integrate._hybrid import options, solve
+from ._base import check_shapes
+from ._conductance import ConductanceCell, ConductanceState
+from ._membrane import AbstractMembrane
+from ._point import PointNeuron, PointNeuronState
+from ._refractory import Refractory, RelativeRefractory
+from ._reset import AbstractJump, AbstractReset
+from ._threshold import AbstractThreshold
+
+if TYPE_CHECKING:
+    import diffrax
+
+
+class _Variables(eqx.Module):
+    """What moves: the membrane, and what spikes have raised the threshold by."""
+
+    membrane: Any
+    raised: Array | None
+
+
+class _Neuron(eqx.Module):
+    """The functions of one neuron's solve."""
+
+    membrane: AbstractMembrane
+    threshold: AbstractThreshold
+    reset: AbstractReset | None
+    jumps: dict[str, AbstractJump]
+    refractory: Refractory | None
+    relative: RelativeRefractory | None
+    input: Any
+
+    @classmethod
+    def of(cls, cell: PointNeuron | ConductanceCell, input: Any) -> "_Neuron":
+        if cell.threshold is None:
+            raise ValueError("exact_spikes: the cell has no threshold, so it never spikes")
+        if not isinstance(cell, PointNeuron):
+            return cls(cell.membrane, cell.threshold, None, {}, None, None, input)
+        rules = cell.reset, cell.jumps, cell.refractory, cell.relative
+        return cls(cell.membrane, cell.threshold, *rules, input)
+
+    def vector_field(self, t: Any, y: _Variables, args: Any) -> _Variables:
+        given: Any = self.input(t) if callable(self.input) else self.input
+        slope = self.membrane.vector_field(t, y.membrane, Drive.of(given, y.membrane.v.dtype))
+        if self.relative is None or y.raised is None:
+            return _Variables(slope, None)
+        return _Variables(slope, -y.raised / self.relative.tau)
+
+    def held(self, t: Any, y: _Variables, args: Any) -> _Variables:
+        """The voltage stands still; other variables move, and see it."""
+        slope = self.vector_field(t, y, args)
+        return _Variables(dataclasses.replace(slope.membrane, v=jnp.zeros_like(y.membrane.v)), slope.raised)
+
+    def event(self, t: Any, y: _Variables, args: Any) -> Array:
+        above = y.membrane.v - self.threshold.level(y.membrane)
+        return above if y.raised is None else above - y.raised
+
+    def after(self, t: Any, y: _Variables, args: Any) -> _Variables:
+        m = y.membrane
+        changed: dict[str, Array] = {name: jump(getattr(m, name)) for name, jump in self.jumps.items()}
+        if self.reset is not None:
+            changed["v"] = self.reset.voltage(m, self.threshold.base(m))(m.v, jnp.ones((), bool))
+        m = dataclasses.replace(m, **changed)
+        if self.relative is None or y.raised is None:
+            return _Variables(m, None)
+        return _Variables(m, y.raised + self.relative.raise_by)
+
+    def t_ref(self, t: Any, y: _Variables, args: Any) -> Array:
+        assert self.refractory is not None
+        return self.refractory.t_ref
+
+    def functions(self) -> tuple[Any, ...]:
+        rests = self.refractory is not None
+        acts = self.reset is not None or self.jumps or rests or self.relative is not None
+        held, t_ref = (self.held, self.t_ref) if rests else (None, None)
+        return self.vector_field, held, self.event, self.after if acts else None, t_ref
+
+
+def exact_spikes(
+    cell: PointNeuron | ConductanceCell,
+    input: ArrayLike | Drive | Callable[[Any], Any] | None = None,
+    *,
+    duration: ArrayLike,
+    max_spikes: int,
+    t0: ArrayLike = 0.0,
+    state: PointNeuronState | ConductanceState | None = None,
+    key: Key[Array, ""] | None = None,
+    ts: ArrayLike | None = None,
+    jump_ts: ArrayLike | None = None,
+    solver: "diffrax.AbstractSolver | None" = None,
+    rtol: ArrayLike | None = None,
+    atol: ArrayLike | None = None,
+    root_tol: ArrayLike | None = None,
+    dtmax: ArrayLike | None = None,
+    max_steps: int = 4096,
+    throw: bool = True,
+) -> HybridSolution:
+    r"""The spike times of a population, exact to the tolerance of an adaptive solver, and differentiable.
+
+    There is no step `dt`: each neuron is an `integrate.hybrid_solve` of its own, with steps of its own. It spikes where
+    its voltage reaches the threshold; reset and jumps act at that time, and the voltage is held for exactly `t_ref`,
+    while other variables go on. A cell without reset spikes where its voltage crosses the threshold from below. The
+    cell's stepper, its surrogate and `detach` play no part: derivatives of spike times and of states are those of the
+    true dynamics, with respect to every parameter (`t_ref` among them), the initial state and the input, in forward and
+    reverse mode. Neurons don't interact.
+
+    **Arguments:**
+
+    - `cell`: a `PointNeuron` or a `ConductanceCell`, without noise.
+    - `input`: a current, one number or one for each neuron; a `Drive`; or a function of the time (ms) that returns
+      either for one neuron. Array leaves of the function (an `equinox.Module` or a `jax.tree_util.Partial`) that have
+      the shape of the population give one value to each neuron, as parameters of the cell do.
+    - `duration`, `t0`: length and begin of the run (ms).
+    - `max_spikes`: room for so many spikes of each neuron.
+    - `state`: initial state, from `cell.init`; `cell.init(key=key)` unless given. What it has left of a refractory
+      period is kept, as far as its `dt` is known.
+    - `ts`: times at which the membrane is asked for (ms).
+    - `jump_ts`: times at which the input jumps (ms): a list for all, or `(*cell.shape, n)` with a list for each.
+    - `solver`, `rtol`, `atol`, `root_tol`, `dtmax`, `max_steps`, `throw`: see `integrate.hybrid_solve`.
+
+    **Returns:** an `integrate.HybridSolution`: `spike_times` of shape `(*cell.shape, max_spikes)`, `n_spikes` of the
+    cell's shape, and the membrane state at `ts`, time as axis 0. A neuron that is at or above its threshold at the
+    beginning, or when its refractory period ends, spikes there and then.
+
+    **Raises:** `ValueError` for a cell with noise and for an input of the wrong shape; and what
+    `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that doesn't lead below the threshold.
+
+    !!! example
+
+        ```python
+        import jax, jax.numpy as jnp, neuropytree as npt
+        cell = npt.neurons.LIF(3, v_th=20.0, v_reset=0.0, tau=10.0, t_ref=2.0)
+        sol = npt.neurons.exact_spikes(cell, jnp.array([15.0, 25.0, 35.0]), duration=100.0, max_spikes=20)
+
+        def tone(amplitude, t):
+            return 22.0 + amplitude * jnp.sin(0.3 * t)
+
+        drive = jax.tree_util.Partial(tone, jnp.array([1.0, 5.0, 9.0]))
+        sol = npt.neurons.exact_spikes(cell, drive, duration=100.0, max_spikes=20, ts=[50.0, 100.0])
+        sol.spike_times, sol.ys.v
+        ```
+    """
+    if not isinstance(cell, PointNeuron | ConductanceCell):
+        raise TypeError(f"exact_spikes got a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
+    state = cell.init(key=key) if state is None else state
+    membrane = state.membrane if isinstance(state, PointNeuronState) else state
+    if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:
+        raise ValueError(
+            f"exact_spikes has no noise, but {type(cell.membrane).__name__} declares a diffusion: leave the noise "
+            "amplitude out"
+        )
+    neuron = _Neuron.of(cell, _checked(input, cell.shape))
+    y0 = _Variables(membrane, state.raised if isinstance(state, PointNeuronState) else None)
+    dtype = state.v.dtype
+    begin = jnp.asarray(t0, dtype)
+    release = begin
+    if isinstance(state, PointNeuronState) and state.refractory is not None and state.dt is not None:
+        release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
+    jumps = jnp.asarray(() if jump_ts is None else jump_ts, dtype)
+    if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
+        raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
+    settings = options(
+        dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
+        max_steps=max_steps, throw=throw,
+    )  # fmt: skip
+    end = begin + jnp.asarray(duration, dtype)
+    sol = _population(neuron, y0, begin, end, release, jumps, cell.shape, settings)
+    return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
+
+
+@eqx.filter_jit
+def _population(
+    neuron: _Neuron,
+    y0: PyTree[Array],
+    t0: Array,
+    t1: Array,
+    release: Array,
+    jumps: Array,
+    shape: tuple[int, ...],
+    settings: dict[str, Any],
+) -> HybridSolution:
+    """A solve for each neuron. What has the shape of the population is dealt out, and numbers are shared."""
+
+    def dealt(x: Array, trailing: int = 0) -> Array:
+        full = jnp.broadcast_to(x, (*shape, *x.shape[x.ndim - trailing :]))
+        return full.reshape(-1, *full.shape[len(shape) :])
+
+    arrays, static = eqx.partition((neuron, release), eqx.is_array)
+    shared, own = eqx.partition(arrays, lambda x: x.ndim == 0)
+    own = jax.tree.map(dealt, own)
+    y0 = jax.tree.map(dealt, y0)
+    own_jumps = jumps if jumps.ndim == 1 else dealt(jumps, 1)
+
+    def one(own: Any, y0: PyTree[Array], jumps: Array) -> HybridSolution:
+        neuron, release = eqx.combine(shared, own, static)
+        return solve(neuron.functions(), y0, t0, t1, release, args=None, jump_ts=jumps, **settings)
+
+    axes = (0, 0, None if jumps.ndim == 1 else 0)
+    sol = jax.vmap(one, in_axes=axes)(own, y0, own_jumps)
+    ys = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), sol.ys)
+    ys = jax.tree.map(lambda x: x.reshape(x.shape[0], *shape), ys)
+    sol = eqx.tree_at(lambda s: s.ys, jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), sol), ys)
+    return sol
+
+
+def _checked(input: Any, shape: tuple[int, ...]) -> Any:
+    """The input with arrays for numbers, of shapes that can be dealt out.
+
+    **Raises:** `ValueError` for one of another shape.
+    """
+    if not callable(input):
+        input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
+    check_shapes({"input": eqx.filter(input, eqx.is_array)}, shape)
+    return input

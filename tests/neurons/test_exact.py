@@ -1,0 +1,169 @@
+"""Exact spikes of point neurons: closed forms, SciPy's solver restarted at events, and steps that grow small."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import neuropytree as npt
+
+exact = npt.neurons.exact_spikes
+TIGHT = {"rtol": 1e-11, "atol": 1e-11}
+
+
+def closed_form(p, n):
+    """Spikes of leaky integrate-and-fire neurons that start at rest 0, under constant currents; inf where silent."""
+    spikes = p["i"] > p["v_th"]
+    i = jnp.where(spikes, p["i"], p["v_th"] + 1.0)
+    again = p["tau"] * jnp.log((i - p["v_reset"]) / (i - p["v_th"])) + p["t_ref"]
+    first = p["tau"] * jnp.log(i / (i - p["v_th"]))
+    return jnp.where(spikes, first, jnp.inf)[..., None] + again[..., None] * jnp.arange(n, dtype=float)[None, None]
+
+
+def test_a_population_of_different_neurons_and_currents_has_the_times_and_derivatives_of_the_closed_form():
+    p = {
+        "tau": jnp.array([[10.0, 15.0, 20.0], [5.0, 10.0, 10.0]]),
+        "v_th": jnp.array([[20.0, 10.0, 15.0], [20.0, 20.0, 20.0]]),
+        "v_reset": jnp.asarray(-3.0),
+        "t_ref": jnp.array([[2.0, 0.0, 1.0], [3.5, 2.0, 2.0]]),
+        "i": jnp.array([[25.0, 30.0, 40.0], [22.0, 60.0, 19.0]]),
+    }
+
+    def run(p):
+        parts = {k: x for k, x in p.items() if k != "i"}
+        return exact(npt.neurons.LIF((2, 3), **parts), p["i"], duration=60.0, max_spikes=25, ts=[30.0, 60.0], **TIGHT)
+
+    def total(p, times):
+        times = times(p)
+        return jnp.sum(jnp.where(times <= 60.0, times, 0.0))
+
+    sol, slopes = jax.jit(lambda p: (run(p), jax.grad(total)(p, lambda p: run(p).spike_times)))(p)
+    times = np.asarray(closed_form(p, 25))
+    expected = np.where(times <= 60.0, times, np.inf)
+    assert sol.spike_times.shape == (2, 3, 25) and sol.n_spikes.shape == (2, 3) and sol.ys.v.shape == (2, 2, 3)
+    np.testing.assert_array_equal(sol.n_spikes, np.sum(expected <= 60.0, axis=-1))
+    assert sol.n_spikes[1, 2] == 0 and sol.n_spikes[1, 1] == 9
+    np.testing.assert_allclose(sol.spike_times, expected, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(sol.ys.v[-1], sol.y.v)
+    exact_slopes = jax.grad(total)(p, lambda p: closed_form(p, 25))
+    for name in p:
+        np.testing.assert_allclose(slopes[name], exact_slopes[name], rtol=1e-7, atol=1e-8, err_msg=name)
+
+
+def test_a_function_of_time_and_the_gradient_of_what_it_holds():
+    """Each neuron has its own amplitude; SciPy's solver, restarted at spikes and after the refractory period."""
+    amplitude = np.array([0.0, 6.0, 12.0])
+
+    def tone(amplitude, t):
+        return 22.0 + amplitude * jnp.sin(0.3 * t)
+
+    def reference(a):
+        t, v, times = 0.0, 0.0, []
+        event = lambda t, v: v[0] - 20.0  # noqa: E731
+        event.terminal, event.direction = True, 1
+        while t < 100.0:
+            field = lambda t, v: (22.0 + a * np.sin(0.3 * t) - v) / 10.0  # noqa: E731
+            sol = solve_ivp(field, (t, 100.0), [v], "DOP853", events=event, rtol=1e-13, atol=1e-13, max_step=1.0)
+            if sol.status == 1:
+                times.append(sol.t[-1])
+            t, v = sol.t[-1] + 2.0, -5.0
+        return np.array(times)
+
+    cell = npt.neurons.LIF(3, t_ref=2.0)
+
+    def third(amplitude):
+        drive = jax.tree_util.Partial(tone, amplitude)
+        sol = exact(cell, drive, duration=100.0, max_spikes=6, **TIGHT)
+        return jnp.sum(sol.spike_times[:, 2]), sol
+
+    slope, sol = jax.jit(jax.grad(third, has_aux=True))(jnp.asarray(amplitude))
+    for k, a in enumerate(amplitude):
+        times = reference(a)
+        assert sol.n_spikes[k] == len(times) >= 3
+        np.testing.assert_allclose(sol.spike_times[k, : len(times)], times, rtol=0, atol=1e-8)
+        difference = (reference(a + 1e-4)[2] - reference(a - 1e-4)[2]) / 2e-4
+        np.testing.assert_allclose(slope[k], difference, rtol=1e-5)
+
+
+def test_every_kind_of_threshold_reset_jump_and_refractoriness_is_the_limit_of_small_steps():
+    """Steps of 10 µs: a spike is counted at the end of its step, and each interval may be off by one more."""
+    parts = npt.neurons
+    relative = parts.RelativeRefractory(raise_by=5.0, tau=8.0)
+    cells = {
+        "soft, relative": (parts.LIF(1, v_reset=0.0, t_ref=2.0, reset="soft", relative=relative), 30.0),
+        "adaptation": (parts.AdExIF(1, t_ref=2.0), 80.0),
+        "threshold in the state": (parts.GIF(1), 3.0),
+        "adaptive threshold": (parts.ALIF(1), 40.0),
+        "two variables": (parts.Izhikevich(1), 10.0),
+        "crossing": (parts.FitzHughNagumo(1), 0.8),
+    }
+    dt = 0.01
+    for name, (cell, current) in cells.items():
+        sol = exact(cell, current, duration=60.0, max_spikes=60)
+        run = npt.simulate(cell, cell.init(dt=dt), current, dt=dt, duration=60.0, record=["spike"])
+        times = np.asarray(run.ts)[np.asarray(run.out["spike"])[:, 0] > 0]
+        count = int(sol.n_spikes[0])
+        assert count == len(times) >= 2, name
+        late = times - sol.spike_times[0, :count]
+        assert np.all(np.abs(late) < dt * (2 + np.arange(count))), name
+
+
+def test_a_conductance_cell_spikes_where_it_crosses():
+    channels = {"na": npt.channels.INa_TM1991(), "leak": npt.channels.IL(g=0.05, e=-60.0)}
+    cell = npt.neurons.ConductanceCell(2, channels=channels, ions={"na": npt.ions.SodiumFixed(e=50.0)}, v_th=-20.0)
+    sol = exact(cell, jnp.array([0.0, 3.0]), duration=20.0, max_spikes=3, ts=[20.0])
+    state = cell.init()
+    field = lambda t, y: np.asarray(slope(t, y))  # noqa: E731
+    flat, back = jax.flatten_util.ravel_pytree(jax.tree.map(lambda x: x[:1], state))
+    drive = npt.Drive(jnp.array([3.0]))
+    slope = jax.jit(lambda t, y: jax.flatten_util.ravel_pytree(cell.vector_field(t, back(y), drive))[0])
+    at = int(
+        np.argmax(np.abs(jax.flatten_util.ravel_pytree(eqx.tree_at(lambda s: s.v, back(flat * 0), jnp.ones(1)))[0]))
+    )
+    event = lambda t, y: y[at] + 20.0  # noqa: E731
+    event.direction = 1
+    ref = solve_ivp(field, (0.0, 20.0), np.asarray(flat), "LSODA", events=event, rtol=1e-10, atol=1e-10)
+    assert list(sol.n_spikes) == [0, len(ref.t_events[0])] == [0, 1]
+    np.testing.assert_allclose(sol.spike_times[1, 0], ref.t_events[0][0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(sol.ys.v[0, 1], ref.y[at, -1], rtol=1e-6)
+
+
+def test_a_state_in_its_refractory_period_goes_on_with_it():
+    cell = npt.neurons.LIF(2, v_th=20.0, v_reset=0.0, tau=10.0, t_ref=4.0)
+    run = npt.simulate(cell, cell.init(dt=0.5), 40.0, dt=0.5, duration=8.5)
+    assert list(run.state.refractory) == [5, 5]  # it spiked in step 13, to 7.0 ms, and 3 of 8 steps are over
+    sol = exact(cell, 40.0, t0=8.5, duration=20.0, state=run.state, max_spikes=4)
+    np.testing.assert_allclose(sol.spike_times[:, 0], 8.5 + 2.5 + 10 * np.log(2.0), rtol=0, atol=1e-7)
+    # above the threshold at the beginning, and at the end of a period whose reset leads nowhere
+    cell = npt.neurons.LIF(1, v_th=20.0, v_reset=25.0, v_init=30.0, t_ref=4.0)
+    np.testing.assert_allclose(exact(cell, 40.0, duration=10.0, max_spikes=4).spike_times[0, :3], [0.0, 4.0, 8.0])
+
+
+def test_onsets_of_each_neuron():
+    onset = jnp.array([[3.0], [7.5]])
+
+    def step(onset, t):
+        return jnp.where(t >= onset, 40.0, 0.0)
+
+    cell = npt.neurons.LIF(2, v_th=20.0, v_reset=0.0, tau=10.0)
+    drive = jax.tree_util.Partial(step, onset[:, 0])
+    sol = exact(cell, drive, duration=16.0, max_spikes=3, jump_ts=onset)
+    np.testing.assert_allclose(sol.spike_times[:, 0], onset[:, 0] + 10 * np.log(2.0), rtol=0, atol=1e-7)
+
+
+def test_mistakes_are_named():
+    cell = npt.neurons.LIF(3)
+    for kwargs, kind, message in (
+        ({"input": jnp.ones(2)}, ValueError, "input.*has shape \\(2,\\)"),
+        ({"input": lambda t: jnp.ones(3)}, ValueError, "vector_field returned an array of shape"),
+        ({"jump_ts": jnp.ones((2, 1))}, ValueError, "jump_ts has shape"),
+        ({"cell": npt.neurons.LIF(3, sigma=1.0)}, ValueError, "no noise"),
+        ({"cell": npt.neurons.LeakyIntegrator(3)}, ValueError, "never spikes"),
+        ({"cell": 3}, TypeError, "expected a PointNeuron"),
+    ):
+        with pytest.raises(kind, match=message):
+            exact(**{"cell": cell, "input": 30.0, "duration": 5.0, "max_spikes": 2, **kwargs})
+    with pytest.raises(eqx.EquinoxRuntimeError, match="more than max_spikes=2"):
+        exact(cell, 60.0, duration=50.0, max_spikes=2)
