@@ -1,17 +1,22 @@
 """Neurons: named constructors of a few composable parts."""
 
 from ._base import AbstractNeuron as AbstractNeuron
+from ._cable import CableMembrane as CableMembrane
+from ._cable import CompartmentsState as CompartmentsState
+from ._compartments import Compartments as Compartments
 from ._conductance import ConductanceCell as ConductanceCell
 from ._conductance import ConductanceMembrane as ConductanceMembrane
 from ._conductance import ConductanceState as ConductanceState
 from ._connor_stevens import ConnorStevens as ConnorStevens
 from ._crossing import Crossing as Crossing
 from ._hh import HH as HH
+from ._hines import Hines as Hines
 from ._lif import LIF as LIF
 from ._membrane import AbstractMembrane as AbstractMembrane
 from ._membrane import LeakyMembrane as LeakyMembrane
 from ._membrane import Voltage as Voltage
 from ._morris_lecar import MorrisLecar as MorrisLecar
+from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel
 from ._point import PointNeuron as PointNeuron
 from ._point import PointNeuronState as PointNeuronState
 from ._spiking import AbstractReset as AbstractReset
