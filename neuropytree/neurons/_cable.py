@@ -172,9 +172,7 @@ class CableMembrane(AbstractMembrane):
                 inward[channel.carries] += self._spread(current, v.shape, name)
         return Drive(i, g), {name: taken(x, self.places("ion")[name]) for name, x in inward.items()}
 
-    def ion_kinetics(
-        self, y: CompartmentsState, inward: dict[str, Array]
-    ) -> dict[str, dict[str, Linear | Relaxation]]:
+    def ion_kinetics(self, y: CompartmentsState, inward: dict[str, Array]) -> dict[str, dict[str, Linear | Relaxation]]:
         """How the variables of each ion move with the currents `inward`."""
         return {name: dict(ion.kinetics(y.ions[name], inward[name])) for name, ion in self.ions.items()}
 

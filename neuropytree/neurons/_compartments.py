@@ -57,9 +57,9 @@ class Compartments(AbstractNeuron):
       gradient.
     - `stepper`: `Hines()` unless given: implicit, stable at any step.
 
-    The state is a `CompartmentsState`: `state.v` is the voltage of the soma, `state.voltages` are all. They are recorded
-    as `"v"` and `"voltages"`, those of a site as `"dend.v"`, gates and concentrations as `"na.m"` and `"ca.c"` (in the
-    compartments that have them). `vector_field(t, state, drive)` is the derivative of the whole state.
+    The state is a `CompartmentsState`: `state.v` is the voltage of the soma, `state.voltages` are all. They are
+    recorded as `"v"` and `"voltages"`, those of a site as `"dend.v"`, gates and concentrations as `"na.m"` and
+    `"ca.c"` (in the compartments that have them). `vector_field(t, state, drive)` is the derivative of the whole state.
 
     **Raises:** `ValueError` for what isn't a tree, for a channel that reads an ion which is not where the channel is,
     and for a parameter whose shape doesn't fit.

@@ -26,9 +26,9 @@ class Hines(AbstractStepper):
 
     - Order 1 is the backward Euler method, $\theta = 1$: each voltage is $v_k'$. Differences between compartments decay
       at any step, as they should.
-    - Order 2 is that of Crank and Nicolson, $\theta = 1/2$: each voltage is $2 v_k' - v_k$. With gates half a step before
-      the voltages it is of second order. It is stable at any step too, but fast differences then decay slowly, with a
-      sign that alternates: make the first step after a jump resolve them, or take order 1.
+    - Order 2 is that of Crank and Nicolson, $\theta = 1/2$: each voltage is $2 v_k' - v_k$. With gates half a step
+      before the voltages it is of second order. It is stable at any step too, but where a step is much longer than a
+      time constant, what should vanish within the step alternates in sign and decays slowly: take order 1 there.
 
     **Arguments:**
 
@@ -67,9 +67,10 @@ class Hines(AbstractStepper):
         currents, inward = field.currents(now)
         v = y.voltages
         total = field.totals(currents, field.received(u, v))
+        assert total.g is not None
         step = dt if self.order == 1 else dt / 2
         store = field.membrane_of(field.area) * field.c_m / step
-        own = jnp.broadcast_to(total.g + store, v.shape)  # pyright: ignore[reportOperatorIssue]
+        own = jnp.broadcast_to(total.g + store, v.shape)
         load = jnp.broadcast_to(total.i + store * v, v.shape)
         g = SIEMENS * field.g_axial
         links = jnp.broadcast_to(g, (*(g.shape[:-1] or (1,) * (v.ndim - 1)), v.shape[-1]))

@@ -1,6 +1,7 @@
 """Pinsky-Rinzel."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
 from .. import channels
@@ -29,7 +30,7 @@ def PinskyRinzel(
     e_l: ArrayLike = -60.0,
     p: ArrayLike = 0.5,
     c_m: ArrayLike = 3.0,
-    v_init: ArrayLike | AbstractInitializer = (-64.6, -64.5),
+    v_init: ArrayLike | AbstractInitializer | None = None,
     ca_init: ArrayLike = 0.2,
     v_th: ArrayLike = 0.0,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
@@ -44,11 +45,11 @@ def PinskyRinzel(
     g_\mathrm{L} (E_\mathrm{L} - v_d) + \tfrac{g_c}{1 - p} (v_s - v_d) + \tfrac{i_d}{1 - p}, \\
     \dot{\mathrm{Ca}} &= 0.13\,g_\mathrm{Ca} s^2 (E_\mathrm{Ca} - v_d) - 0.075\,\mathrm{Ca}, \end{aligned}$$
 
-    with the gates of `INa_PR1994`, `IK_PR1994`, `ICa_PR1994`, `IAHP_PR1994` and `IKC_PR1994`. (BrainPy leaves $c$ out of
-    the current.) Calcium has the units of the source.
+    with the gates of `INa_PR1994`, `IK_PR1994`, `ICa_PR1994`, `IAHP_PR1994` and `IKC_PR1994`. (BrainPy leaves $c$ out
+    of the current.) Calcium has the units of the source.
 
-    The input of a step is the current $i_s$ (µA/cm² of the whole cell) into the soma, or with shape (neurons, 2) those
-    into soma and dendrite.
+    The input of a step is the current $i_s$ (µA/cm² of the whole cell) into the soma; or, with shape (neurons, 2),
+    those into soma and dendrite.
 
     A steady current of 0.75 into the soma makes it burst every half a second or so; a stronger one, a loose or a tight
     coupling make it fire single spikes.
@@ -61,7 +62,8 @@ def PinskyRinzel(
     - `e_na`, `e_k`, `e_ca`, `e_l`: reversal potentials (mV).
     - `p`: the part of the area that the soma has.
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`: initial voltage (mV); two numbers are those of soma and dendrite.
+    - `v_init`: initial voltage (mV); an array of two has that of the soma and that of the dendrite. `None` is -64.6 and
+      -64.5.
     - `ca_init`: initial calcium.
     - `v_th`, `surrogate`, `stepper`: as in `Compartments`.
 
@@ -100,7 +102,7 @@ def PinskyRinzel(
         ions={"ca": (CalciumFirstOrder(e=e_ca, c_init=ca_init), "dend")},
         sites={"dend": 1},
         c_m=c_m,
-        v_init=v_init,
+        v_init=as_parameter(np.array([-64.6, -64.5])) if v_init is None else v_init,
         v_th=v_th,
         surrogate=surrogate,
         stepper=stepper,

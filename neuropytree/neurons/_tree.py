@@ -50,7 +50,7 @@ class Tree:
             found[p].append(k)
         return found
 
-    def outflow(self, g: Float[Array, "n #m"], v: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    def outflow(self, g: Float[Array, "n _"], v: Float[Array, "n m"]) -> Float[Array, "n m"]:
         """What flows out of each compartment along the links, `g[k]` being the conductance of `k` to its parent."""
         flow = g * (v - v[self.ancestors])
         return flow - self.gathered(flow)
@@ -59,9 +59,7 @@ class Tree:
         """For each compartment, the sum over its children; the root's own entry counts nowhere."""
         return jnp.zeros_like(x).at[self.ancestors[1:]].add(x[1:])
 
-    def solve(
-        self, own: Float[Array, "n #m"], g: Float[Array, "n #m"], b: Float[Array, "n m"]
-    ) -> Float[Array, "n m"]:
+    def solve(self, own: Float[Array, "n _"], g: Float[Array, "n _"], b: Float[Array, "n m"]) -> Float[Array, "n m"]:
         r"""The `v` with $\mathrm{own}_k v_k + \mathrm{outflow}_k(v) = b_k$, in $O(n)$ for each of `m` systems.
 
         The matrix is symmetric: its derivatives, in either mode, are one more such solve, and nothing of the
