@@ -1,5 +1,6 @@
 """The membrane of cells with several compartments."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ class CableMembrane(AbstractMembrane):
         self,
         shape: tuple[int, ...],
         *,
-        parents: Sequence[int],
+        tree: Tree,
         branch_points: Sequence[int],
         sites: Mapping[str, Places],
         area: ArrayLike,
@@ -79,15 +80,18 @@ class CableMembrane(AbstractMembrane):
         ions: Mapping[str, AbstractIon | tuple[AbstractIon, Where]],
         v_init: ArrayLike | AbstractInitializer,
     ):
-        self.tree = Tree(tuple(int(p) for p in parents))
-        n = self.tree.size
+        self.tree, n = tree, tree.size
         self.branch_points = tuple(sorted(int(k) for k in branch_points))
         _check_branch_points(self.tree, self.branch_points)
         full = (*shape, n)
-        self.area, self.g_axial, self.c_m = (
-            lifted(x, full, name) for name, x in (("area", area), ("g_axial", g_axial), ("c_m", c_m))
-        )
-        self.input_area = None if input_area is None else lifted(input_area, full, "input_area")
+        ones = (1,) * len(full)
+
+        def each(x: ArrayLike, name: str) -> Array:
+            x = lifted(x, full, name)
+            return x if x.ndim else x.reshape(ones)
+
+        self.area, self.g_axial, self.c_m = each(area, "area"), each(g_axial, "g_axial"), each(c_m, "c_m")
+        self.input_area = None if input_area is None else each(input_area, "input_area")
         self.v_init = v_init if isinstance(v_init, AbstractInitializer) else as_parameter(v_init)
         everywhere = tuple(k for k in range(n) if k not in self.branch_points)
         parts: dict[str, dict[str, Any]] = {"channel": {}, "ion": {}}
@@ -180,7 +184,7 @@ class CableMembrane(AbstractMembrane):
         """`area`, but none at branch points."""
         if not self.branch_points:
             return area
-        return area * jnp.asarray(self._with_membrane(), area.dtype)
+        return area * jnp.asarray(self._with_membrane(), area.dtype).reshape(*(1,) * (area.ndim - 1), -1)
 
     def totals(self, channels: Drive, u: Drive) -> Drive:
         """Currents and conductances of whole compartments (µA/cm², mS/cm², times µm²), the input `u` among them."""
@@ -204,7 +208,7 @@ class CableMembrane(AbstractMembrane):
     def vector_field(self, t: Scalar, y: CompartmentsState, u: Drive) -> CompartmentsState:
         del t
         y = CompartmentsState(self.balanced(y.voltages), y.channels, y.ions)
-        v, u = y.voltages, self.received(u, y.voltages)
+        v, u = y.voltages, self.received(u, y.voltages.shape[:-1])
         channels, inward = self.currents(y)
         total = self.totals(channels, u)
         axial = self.tree.outflow(columns(SIEMENS * jnp.broadcast_to(self.g_axial, v.shape)).at[0].set(0), columns(v))
@@ -215,23 +219,22 @@ class CableMembrane(AbstractMembrane):
             _slopes(self.ion_kinetics(y, inward), y.ions),
         )
 
-    def received(self, u: Drive, v: Float[Array, "... n"]) -> Drive:
+    def received(self, u: Drive, shape: tuple[int, ...]) -> Drive:
         """`u` for every compartment: what has no axis of compartments flows into the soma.
 
         **Raises:** `ValueError` if it has neither the shape of the cells nor that of their compartments.
         """
+        n = self.tree.size
 
         def spread(x: Array) -> Array:
-            cells = v.shape[:-1]
-            if x.ndim == v.ndim and _fits(x.shape, v.shape):
+            if x.ndim == len(shape) + 1 and _fits(x.shape, (*shape, n)):
                 return x
-            if x.ndim > len(cells) or not _fits(x.shape, cells[len(cells) - x.ndim :]):
+            if x.ndim > len(shape) or not _fits(x.shape, shape[len(shape) - x.ndim :]):
                 raise ValueError(
-                    f"the input has shape {x.shape}; expected {cells} for the soma of each cell, or {v.shape} for "
+                    f"the input has shape {x.shape}; expected {shape} for the soma of each cell, or {(*shape, n)} for "
                     "every compartment (with ones where it is the same)"
                 )
-            soma = jnp.broadcast_to(x, cells)[..., None]
-            return jnp.pad(soma, [(0, 0)] * len(cells) + [(0, v.shape[-1] - 1)])
+            return jnp.pad(jnp.broadcast_to(x, shape)[..., None], [(0, 0)] * len(shape) + [(0, n - 1)])
 
         return Drive(spread(u.i), None if u.g is None else spread(u.g))
 
@@ -264,7 +267,7 @@ class CableMembrane(AbstractMembrane):
 
 def columns(x: Float[Array, "... n"]) -> Float[Array, "n m"]:
     """The compartments first, all cells in one axis behind."""
-    return jnp.moveaxis(x, -1, 0).reshape(x.shape[-1], -1)
+    return jnp.moveaxis(x, -1, 0).reshape(x.shape[-1], math.prod(x.shape[:-1]))
 
 
 def rows(x: Float[Array, "n m"], shape: tuple[int, ...]) -> Float[Array, "... n"]:

@@ -108,17 +108,18 @@ class Compartments(AbstractNeuron):
         stepper: AbstractStepper | None = None,
     ):
         self.shape = normalise_size(size)
+        tree = Tree(tuple(int(p) for p in parents))
         places: dict[str, Places] = {}
         numbers: dict[str, int | Places] = {}
         for name, where in {"soma": 0, **(sites or {})}.items():
             if not isinstance(name, str) or not name or "." in name or isinstance(where, str):
                 raise ValueError(f"site {name!r}: {where!r} is not a name without dots and its compartments")
-            places[name] = located(where, len(parents), {}, f"site '{name}'")
+            places[name] = located(where, tree.size, {}, f"site '{name}'")
             numbers[name] = places[name] if np.ndim(where) else places[name][0]
         self.placed = tuple(numbers.items())
         self.membrane = CableMembrane(
             self.shape,
-            parents=parents,
+            tree=tree,
             branch_points=branch_points,
             sites=places,
             area=area,
@@ -220,7 +221,7 @@ class Compartments(AbstractNeuron):
     def step(
         self, state: CompartmentsState, input: ArrayLike | Drive | None, tick: Tick
     ) -> tuple[CompartmentsState, Spikes]:
-        u = self.membrane.received(Drive.of(input, state.voltages.dtype), state.voltages)
+        u = self.membrane.received(Drive.of(input, state.voltages.dtype), self.shape)
         y = self.stepper.step(self.membrane, tick.t, state, u, tick.dt, tick.fold("membrane").key)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state)
         (voltages,) = fence(self.membrane.balanced(y.voltages))

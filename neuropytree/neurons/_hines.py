@@ -28,7 +28,8 @@ class Hines(AbstractStepper):
       at any step, as they should.
     - Order 2 is that of Crank and Nicolson, $\theta = 1/2$: each voltage is $2 v_k' - v_k$. With gates half a step
       before the voltages it is of second order. It is stable at any step too, but where a step is much longer than a
-      time constant, what should vanish within the step alternates in sign and decays slowly: take order 1 there.
+      time constant, what should vanish within the step alternates in sign and decays slowly: take order 1 there, or at least for some
+      steps after the input jumps.
 
     **Arguments:**
 
@@ -66,14 +67,14 @@ class Hines(AbstractStepper):
         now = CompartmentsState(y.voltages, channels, y.ions)
         currents, inward = field.currents(now)
         v = y.voltages
-        total = field.totals(currents, field.received(u, v))
+        total = field.totals(currents, field.received(u, v.shape[:-1]))
         assert total.g is not None
         step = dt if self.order == 1 else dt / 2
         store = field.membrane_of(field.area) * field.c_m / step
         own = jnp.broadcast_to(total.g + store, v.shape)
         load = jnp.broadcast_to(total.i + store * v, v.shape)
         g = SIEMENS * field.g_axial
-        links = jnp.broadcast_to(g, (*(g.shape[:-1] or (1,) * (v.ndim - 1)), v.shape[-1]))
+        links = jnp.broadcast_to(g, (*g.shape[:-1], v.shape[-1]))
         links = links if links.size == v.shape[-1] else jnp.broadcast_to(links, v.shape)
         new = rows(field.tree.solve(columns(own), columns(links), columns(load)), v.shape)
         if self.order == 2:

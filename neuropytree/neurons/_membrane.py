@@ -26,6 +26,11 @@ class AbstractMembrane(AbstractField):
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Any:
         """The initial state, with `v` of the given shape."""
 
+    def received(self, u: Drive, shape: tuple[int, ...]) -> Drive:
+        """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each."""
+        del shape
+        return u
+
 
 class LeakyMembrane(AbstractMembrane):
     r"""A leaky integrator, $\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v)$, with noise if asked for.

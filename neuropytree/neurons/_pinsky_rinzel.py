@@ -32,7 +32,7 @@ def PinskyRinzel(
     c_m: ArrayLike = 3.0,
     v_init: ArrayLike | AbstractInitializer | None = None,
     ca_init: ArrayLike = 0.2,
-    v_th: ArrayLike = 0.0,
+    v_th: ArrayLike = -20.0,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
 ) -> Compartments:
