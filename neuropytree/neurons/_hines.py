@@ -28,8 +28,8 @@ class Hines(AbstractStepper):
       at any step, as they should.
     - Order 2 is that of Crank and Nicolson, $\theta = 1/2$: each voltage is $2 v_k' - v_k$. With gates half a step
       before the voltages it is of second order. It is stable at any step too, but where a step is much longer than a
-      time constant, what should vanish within the step alternates in sign and decays slowly: take order 1 there, or at least for some
-      steps after the input jumps.
+      time constant, what should vanish within the step alternates in sign and decays slowly: take order 1 there, or at
+      least for some steps after the input jumps.
 
     **Arguments:**
 

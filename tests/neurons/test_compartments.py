@@ -38,7 +38,7 @@ def dense(tree, own, g):
 # ---- the elimination
 
 
-@pytest.mark.parametrize(("n", "back"), [(1, 1), (2, 1), (9, 1), (30, 3), (40, 40)])
+@pytest.mark.parametrize(("n", "back"), [(1, 1), (9, 1), (30, 3), (40, 40)])
 def test_elimination_against_a_dense_solve(n, back):
     """Chains, brushes and bushes: value, both derivatives, several systems at once, vmap."""
     rng = np.random.default_rng(n)
