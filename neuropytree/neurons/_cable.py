@@ -27,7 +27,7 @@ SIEMENS = 100.0
 
 
 class CompartmentsState(eqx.Module):
-    """State of cells with several compartments.
+    """The variables of cells with several compartments.
 
     - `voltages`: of all compartments, the last axis (mV).
     - `channels`: the gates of each channel, by the names of both, in the compartments that have it.

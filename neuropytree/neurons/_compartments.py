@@ -20,6 +20,8 @@ from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located
 from ._crossing import Crossing
 from ._hines import Hines
+from ._point import PointNeuronState
+from ._spiking import Refractory
 from ._tree import Tree
 
 
@@ -53,13 +55,15 @@ class Compartments(AbstractNeuron):
     - `input_area`: the area (µm²) that densities of the input refer to; `None` is each compartment's own.
     - `v_init`: initial voltage (mV): a number, an array or an initializer. The gates begin at rest.
     - `v_th`: what the voltage of the soma crosses in a spike (mV).
+    - `t_ref`: for how long no other spike counts after a spike (ms), as in `ConductanceCell`.
     - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without
       gradient.
     - `stepper`: `Hines()` unless given: implicit, stable at any step.
 
-    The state is a `CompartmentsState`: `state.v` is the voltage of the soma, `state.voltages` are all. They are
-    recorded as `"v"` and `"voltages"`, those of a site as `"dend.v"`, gates and concentrations as `"na.m"` and
-    `"ca.c"` (in the compartments that have them). `vector_field(t, state, drive)` is the derivative of the whole state.
+    The state is a `PointNeuronState` whose `membrane` is a `CompartmentsState`: `state.v` is the voltage of the soma,
+    `state.membrane.voltages` are all. They are recorded as `"v"` and `"voltages"`, those of a site as `"dend.v"`, gates
+    and concentrations as `"na.m"` and `"ca.c"` (in the compartments that have them). `vector_field(t, state.membrane,
+    drive)` is the derivative.
 
     **Raises:** `ValueError` for what isn't a tree, for a channel that reads an ion which is not where the channel is,
     and for a parameter whose shape doesn't fit.
@@ -87,6 +91,7 @@ class Compartments(AbstractNeuron):
     placed: tuple[tuple[str, int | Places], ...] = eqx.field(static=True)
     membrane: CableMembrane
     threshold: Crossing
+    refractory: Refractory | None
     stepper: AbstractStepper
 
     def __init__(
@@ -104,6 +109,7 @@ class Compartments(AbstractNeuron):
         input_area: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer = -65.0,
         v_th: ArrayLike = 0.0,
+        t_ref: ArrayLike | None = None,
         surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
         stepper: AbstractStepper | None = None,
     ):
@@ -131,7 +137,9 @@ class Compartments(AbstractNeuron):
             v_init=v_init,
         )
         self.threshold = Crossing(v_th, surrogate() if isinstance(surrogate, type) else surrogate)
-        check_shapes(self.threshold, self.shape)
+        self.refractory = None if t_ref is None else Refractory(t_ref)
+        for part in (self.threshold, self.refractory):
+            check_shapes(part, self.shape)
         self.stepper = Hines() if stepper is None else stepper
 
     @classmethod
@@ -199,42 +207,46 @@ class Compartments(AbstractNeuron):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return (*self.membrane.channels, *self.membrane.ions, *self.sites)
+        return ("membrane", *self.membrane.channels, *self.membrane.ions, *self.sites)
 
     @property
     def input_shape(self) -> None:
         """`None`: the shape of the population, or that of all compartments; `step` sees to it."""
         return
 
-    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> CompartmentsState:
-        del dt
-        return self.membrane.init(self.shape, key=key)
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
+        membrane = self.membrane.init(self.shape, key=key)
+        return PointNeuronState(membrane, None if self.refractory is None else self.refractory.init(self.shape), dt)
 
-    def silent(self, state: CompartmentsState) -> Spikes:
+    def silent(self, state: PointNeuronState) -> Spikes:
         """The output of a step in which nobody spikes."""
         return self.threshold.silent(state.v)
 
     def vector_field(self, t: Scalar, y: CompartmentsState, u: Drive) -> CompartmentsState:
-        """The derivative of the whole state; `u` is a `Drive`."""
+        """The derivative of the whole membrane; `y` is `state.membrane` and `u` a `Drive`."""
         return self.membrane.vector_field(t, y, u)
 
     def step(
-        self, state: CompartmentsState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[CompartmentsState, Spikes]:
-        u = self.membrane.received(Drive.of(input, state.voltages.dtype), self.shape)
-        y = self.stepper.step(self.membrane, tick.t, state, u, tick.dt, tick.fold("membrane").key)
-        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state)
+        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PointNeuronState, Spikes]:
+        u, old = self.membrane.received(Drive.of(input, state.v.dtype), self.shape), state.membrane
+        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
+        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old)
         (voltages,) = fence(self.membrane.balanced(y.voltages))
-        new = CompartmentsState(voltages, y.channels, y.ions)
-        return new, self.threshold(state.v, new.v)
+        y, left = CompartmentsState(voltages, y.channels, y.ions), state.refractory
+        spike = self.threshold(old.v, y.v)
+        if left is not None and self.refractory is not None:
+            (spike,) = fence(jnp.where(left <= 0, spike, self.threshold.silent(y.v)))
+            left = self.refractory.advance(left, spike, tick.dt)
+        return PointNeuronState(y, left, state.dt), spike
 
-    def read(self, path: str, state: CompartmentsState, output: Spikes) -> Array:
+    def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         if path == "spike":
             return output
         site, _, variable = path.rpartition(".")
         if variable == "v" and site in self.sites:
             at = self.sites[site]
-            return state.voltages[..., at] if isinstance(at, int) else state.voltages[..., np.asarray(at)]
+            return state.membrane.voltages[..., at if isinstance(at, int) else np.asarray(at)]
         if path == "v":
             return state.v
         also = ("spike", "v", *(f"{site}.v" for site in self.sites))

@@ -33,6 +33,7 @@ def PinskyRinzel(
     v_init: ArrayLike | AbstractInitializer | None = None,
     ca_init: ArrayLike = 0.2,
     v_th: ArrayLike = -20.0,
+    t_ref: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
 ) -> Compartments:
@@ -51,8 +52,8 @@ def PinskyRinzel(
     The input of a step is the current $i_s$ (µA/cm² of the whole cell) into the soma; or, with shape (neurons, 2),
     those into soma and dendrite.
 
-    A steady current of 0.75 into the soma makes it burst every half a second or so; a stronger one, a loose or a tight
-    coupling make it fire single spikes.
+    A steady current of 0.75 into the soma makes it burst twice a second; a strong one (2.5), a loose (0.1) or a tight
+    (10) coupling make it fire single spikes. The later spikes of a burst are small: one of three stays below `v_th`.
 
     **Arguments:** each parameter a number, or an array of shape (neurons, 1).
 
@@ -65,7 +66,7 @@ def PinskyRinzel(
     - `v_init`: initial voltage (mV); an array of two has that of the soma and that of the dendrite. `None` is -64.6 and
       -64.5.
     - `ca_init`: initial calcium.
-    - `v_th`, `surrogate`, `stepper`: as in `Compartments`.
+    - `v_th`, `t_ref`, `surrogate`, `stepper`: as in `Compartments`.
 
     **Returns:** a `Compartments` with the sites `soma` and `dend`; its gates are `na.h`, `k.n`, `ca.s`, `kc.c`, `ahp.q`
     and its calcium is `ca.c`.
@@ -104,6 +105,7 @@ def PinskyRinzel(
         c_m=c_m,
         v_init=as_parameter(np.array([-64.6, -64.5])) if v_init is None else v_init,
         v_th=v_th,
+        t_ref=t_ref,
         surrogate=surrogate,
         stepper=stepper,
     )

@@ -224,7 +224,7 @@ def passive(stepper=None, g_axial=(0.0, 30.0, 80.0, 20.0, 50.0, 60.0, 10.0)):
 def test_orders_in_dt_against_the_matrix_exponential():
     cell, own, a, b = passive()
     rest = -np.linalg.solve(a, b)
-    start = np.asarray(cell.init().voltages)[0, own]
+    start = np.asarray(cell.init().membrane.voltages)[0, own]
     duration, counts = 4.0, [400, 800, 1600, 3200]  # the fastest rate is 80 / ms
     want = rest + expm(a * duration) @ (start - rest)
     for order in (1, 2):
@@ -239,7 +239,7 @@ def test_orders_in_dt_against_the_matrix_exponential():
 
 def test_stable_at_any_step():
     """100 ms, 10^4 times the fastest time constant."""
-    rest = passive()[0].vector_field(0.0, passive()[0].init(), npt.Drive(jnp.asarray(0.0)))
+    rest = passive()[0].vector_field(0.0, passive()[0].init().membrane, npt.Drive(jnp.asarray(0.0)))
     assert np.abs(rest.voltages).max() > 5  # mV/ms
     for order in (1, 2):
         c, *_ = passive(Hines(order=order))
@@ -256,7 +256,7 @@ def test_stable_at_any_step():
 def test_the_joint_field_with_a_branch_point():
     """Against the matrix, with Diffrax: the branch point follows its neighbours."""
     cell, own, a, b = passive()
-    y = cell.init()
+    y = cell.init().membrane
     u = npt.Drive(jnp.asarray(0.0))
     np.testing.assert_allclose(
         np.asarray(cell.vector_field(0.0, y, u).voltages)[0, own], a @ np.asarray(y.voltages)[0, own] + b, rtol=1e-12
@@ -404,9 +404,9 @@ def layered(n=3, **options):
 def test_channels_and_ions_are_only_where_they_are_put():
     cell = layered()
     state = cell.init()
-    assert state.v.shape == (3,) and state.voltages.shape == (3, 4)
-    assert state.channels["na"]["m"].shape == (3, 1) and state.channels["ca"]["m"].shape == (3, 2)
-    assert state.ions["ca"]["c"].shape == (3, 2)
+    y = state.membrane
+    assert state.v.shape == (3,) and y.voltages.shape == (3, 4) and y.ions["ca"]["c"].shape == (3, 2)
+    assert y.channels["na"]["m"].shape == (3, 1) and y.channels["ca"]["m"].shape == (3, 2)
     record = ["v", "voltages", "dend.v", "soma.v", "na.m", "ca.c", "spike"]
     sol = npt.simulate(cell, state, jnp.asarray([0.0, 20.0, 40.0]), dt=0.02, duration=20.0, record=record)
     assert {k: x.shape[1:] for k, x in sol.out.items()} == {
@@ -428,7 +428,7 @@ def test_channels_and_ions_are_only_where_they_are_put():
 def test_misplaced_channels_are_seen_by_the_field():
     """The current of each channel in each compartment, by hand."""
     cell = layered(1)
-    y = eqx.tree_at(lambda s: s.voltages, cell.init(), jnp.asarray([[-60.0, -30.0, -50.0, -20.0]]))
+    y = eqx.tree_at(lambda s: s.voltages, cell.init().membrane, jnp.asarray([[-60.0, -30.0, -50.0, -20.0]]))
     rate = np.asarray(cell.vector_field(0.0, y, npt.Drive(jnp.asarray([[1.0, 0.0, 2.0, 0.0]]))).voltages)[0]
     e_ca = npt.ions.nernst(2.4e-4, 2.0, 2.0)
     m, h, p = (np.asarray(y.channels[c][g])[0] for c, g in (("ca", "m"), ("ca", "h"), ("ahp", "m")))
@@ -465,6 +465,15 @@ def test_parameters_inputs_and_areas_for_each_cell_and_compartment():
         for c, given in ((together, drive), (leaky, None))
     ]
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-10)
+
+
+def test_no_second_spike_counts_within_the_refractory_time():
+    cells = [Compartments(1, parents=[-1], area=1.0, g_axial=0.0, channels=SQUID, t_ref=t) for t in (None, 20.0)]
+    free, held = (
+        np.flatnonzero(npt.simulate(c, c.init(), 10.0, dt=0.05, duration=100.0, record=["spike"]).out["spike"])
+        for c in cells
+    )
+    np.testing.assert_array_equal(held, free[::2])  # one in 14.6 ms
 
 
 def test_gradients_through_the_cable_and_the_channels():
@@ -548,4 +557,4 @@ def test_in_a_network():
     current = jnp.where(jnp.arange(8)[:, None] == 0, jnp.asarray([20.0, 5.0]), 0.0)  # of soma and dendrite
     sol = npt.simulate(net, net.init(dt=0.05), {"E": current}, dt=0.05, duration=20.0, record=["E.dend.v", "E.spike"])
     assert sol.out["E.dend.v"].shape == (400, 8) and sol.out["E.spike"].any(0).all()
-    assert isinstance(sol.state.populations["E"].cell, CompartmentsState)
+    assert isinstance(sol.state.populations["E"].cell.membrane, CompartmentsState)
