@@ -25,6 +25,11 @@ from ._h import Ih_De1996 as Ih_De1996
 from ._h import Ih_HM1992 as Ih_HM1992
 from ._leak import IL as IL
 from ._leak import IKLeak as IKLeak
+from ._pinsky_rinzel import IAHP_PR1994 as IAHP_PR1994
+from ._pinsky_rinzel import IK_PR1994 as IK_PR1994
+from ._pinsky_rinzel import IKC_PR1994 as IKC_PR1994
+from ._pinsky_rinzel import ICa_PR1994 as ICa_PR1994
+from ._pinsky_rinzel import INa_PR1994 as INa_PR1994
 from ._slow_potassium import IKK2A_HM1992 as IKK2A_HM1992
 from ._slow_potassium import IKK2B_HM1992 as IKK2B_HM1992
 from ._slow_potassium import IAHP_De1994 as IAHP_De1994

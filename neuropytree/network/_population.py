@@ -76,9 +76,10 @@ class Population(AbstractDynamics):
     ) -> tuple[PopulationState, Output]:
         """The last part of a step: drives from the old voltage, then the cells."""
         v = state.cell.v
-        drive = Drive.of(input, v.dtype)
+        received = self.cell.membrane.received
+        drive = received(Drive.of(input, v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
-            drive = drive + self.receptors[name].drive(state.receptors[name], v)
+            drive = drive + received(self.receptors[name].drive(state.receptors[name], v), self.cell.shape)
         cell, spikes = self.cell.step(state.cell, drive, tick)
         return PopulationState(cell, state.receptors), spikes
 

@@ -8,6 +8,9 @@ from ._alif import ALIF as ALIF
 from ._alif import TracedMembrane as TracedMembrane
 from ._alif import TracedState as TracedState
 from ._base import AbstractNeuron as AbstractNeuron
+from ._cable import CableMembrane as CableMembrane
+from ._cable import CompartmentsState as CompartmentsState
+from ._compartments import Compartments as Compartments
 from ._conductance import ConductanceCell as ConductanceCell
 from ._conductance import ConductanceMembrane as ConductanceMembrane
 from ._conductance import ConductanceState as ConductanceState
@@ -26,6 +29,7 @@ from ._hh import HH as HH
 from ._hindmarsh_rose import HindmarshRose as HindmarshRose
 from ._hindmarsh_rose import HindmarshRoseMembrane as HindmarshRoseMembrane
 from ._hindmarsh_rose import HindmarshRoseState as HindmarshRoseState
+from ._hines import Hines as Hines
 from ._izhikevich import Izhikevich as Izhikevich
 from ._izhikevich import IzhikevichMembrane as IzhikevichMembrane
 from ._izhikevich import IzhikevichState as IzhikevichState
@@ -37,6 +41,7 @@ from ._membrane import Voltage as Voltage
 from ._morris_lecar import MorrisLecar as MorrisLecar
 from ._perfect import IF as IF
 from ._perfect import PerfectMembrane as PerfectMembrane
+from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel
 from ._point import PointNeuron as PointNeuron
 from ._point import PointNeuronState as PointNeuronState
 from ._quadratic import QuadraticMembrane as QuadraticMembrane

@@ -35,6 +35,11 @@ class AbstractMembrane(AbstractField):
         """
         return False
 
+    def received(self, u: Drive, shape: tuple[int, ...]) -> Drive:
+        """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each."""
+        del shape
+        return u
+
 
 def as_rule(x: ArrayLike | AbstractInitializer | None) -> Array | AbstractInitializer | None:
     """An initial value as a field holds it: a parameter, an initializer, or `None`."""

@@ -30,6 +30,7 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
         "ALIF": lambda n: neurons.ALIF(n, tau_a=200.0),
         "FitzHughNagumo": lambda n: neurons.FitzHughNagumo(n),
         "HindmarshRose": lambda n: neurons.HindmarshRose(n),
+        "PinskyRinzel": neurons.PinskyRinzel,
     }
 
 
@@ -37,7 +38,9 @@ def channel_bank() -> dict[str, channels.AbstractChannel]:
     """Every ion channel by name, with its default parameters."""
     kinds: list[type[channels.AbstractChannel]] = [
         channels.IAHP_De1994,
+        channels.IAHP_PR1994,
         channels.ICa_ML1981,
+        channels.ICa_PR1994,
         channels.ICaHT_HM1992,
         channels.ICaHT_Re1993,
         channels.ICaL_IS2008,
@@ -49,11 +52,13 @@ def channel_bank() -> dict[str, channels.AbstractChannel]:
         channels.IK_CS1977,
         channels.IK_HH1952,
         channels.IK_ML1981,
+        channels.IK_PR1994,
         channels.IK_TM1991,
         channels.IK_WB1996,
         channels.IKA1_HM1992,
         channels.IKA2_HM1992,
         channels.IKA_CS1977,
+        channels.IKC_PR1994,
         channels.IKDR_Ba2002,
         channels.IKK2A_HM1992,
         channels.IKK2B_HM1992,
@@ -63,6 +68,7 @@ def channel_bank() -> dict[str, channels.AbstractChannel]:
         channels.INa_Ba2002,
         channels.INa_CS1977,
         channels.INa_HH1952,
+        channels.INa_PR1994,
         channels.INa_TM1991,
         channels.INa_WB1996,
     ]

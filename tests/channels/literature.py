@@ -68,6 +68,16 @@ M2H = lambda g: lambda x, v, c: g * x["m"] ** 2 * x["h"]
 N4 = lambda g: lambda x, v, c: g * x["n"] ** 4
 M1 = lambda g: lambda x, v, c: g * x["m"]
 
+
+def m_of_pinsky(u):
+    alpha = 0.32 * (13.1 - u) / (exp((13.1 - u) / 4) - 1)
+    return alpha / (alpha + 0.28 * (u - 40.1) / (exp((u - 40.1) / 5) - 1))
+
+
+def slow_of_traub(v):
+    return 2 * exp((6.5 - v - 60) / 27)
+
+
 PRINTED = {
     "INa_Ba2002": Printed(sodium_tm(-50.0), M3H(90.0), "na"),
     "INa_TM1991": Printed(sodium_tm(-63.0), M3H(120.0), "na"),
@@ -266,6 +276,54 @@ PRINTED = {
         },
         M1(10.0),
         -43.0,
+    ),
+    # u = v + 60
+    "INa_PR1994": Printed(
+        {"h": ("ab", lambda v, c: 0.128 * exp((17 - v - 60) / 18), lambda v, c: 4 / (1 + exp((40 - v - 60) / 5)), 1.0)},
+        lambda x, v, c: 30.0 * m_of_pinsky(v + 60) ** 2 * x["h"],
+        "na",
+    ),
+    "IK_PR1994": Printed(
+        {
+            "n": (
+                "ab",
+                lambda v, c: 0.016 * (35.1 - v - 60) / (exp((35.1 - v - 60) / 5) - 1),
+                lambda v, c: 0.25 * exp(0.5 - 0.025 * (v + 60)),
+                1.0,
+            )
+        },
+        lambda x, v, c: 15.0 * x["n"],
+        "k",
+    ),
+    "ICa_PR1994": Printed(
+        {
+            "s": (
+                "ab",
+                lambda v, c: 1.6 / (1 + exp(-0.072 * (v + 60 - 65))),
+                lambda v, c: 0.02 * (v + 60 - 51.1) / (exp((v + 60 - 51.1) / 5) - 1),
+                1.0,
+            )
+        },
+        lambda x, v, c: 10.0 * x["s"] ** 2,
+        "ca",
+    ),
+    "IKC_PR1994": Printed(
+        {
+            "c": (
+                "ab",
+                lambda v, c: np.where(v <= -10, exp((v + 50) / 11 - (v + 53.5) / 27) / 18.975, slow_of_traub(v)),
+                lambda v, c: np.where(v <= -10, slow_of_traub(v) - exp((v + 50) / 11 - (v + 53.5) / 27) / 18.975, 0.0),
+                1.0,
+            )
+        },
+        lambda x, v, c: 15.0 * x["c"] * np.minimum(c / 250, 1.0),
+        "k",
+        (-10.0,),
+    ),
+    "IAHP_PR1994": Printed(
+        {"q": ("ab", lambda v, c: np.minimum(2e-5 * c, 0.01) + 0 * v, constant(0.001), 1.0)},
+        lambda x, v, c: 0.8 * x["q"],
+        "k",
     ),
 }
 
