@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neuropytree._math import exprel
+from neuropytree._math import exprel, linoid
 
 POINTS = np.concatenate([-np.logspace(-12, 2, 60), [0.0], np.logspace(-12, 1.5, 60)])
 
@@ -37,3 +37,59 @@ def test_exprel(dtype, rtol, order):
     got = jax.vmap(f)(jnp.asarray(x))
     assert got.dtype == dtype
     np.testing.assert_allclose(got, [exact(v, order) for v in x], rtol=rtol * 10**order)
+
+
+def exact_linoid(x, order):
+    """x / (1 - e^-x) and its derivatives, from 60 digits, by the quotient rule on series in rational numbers."""
+    from fractions import Fraction
+    from math import factorial
+
+    if abs(x) < 3:
+        q, terms = Fraction(float(x)), 60
+        # exprel(-x) = sum c_k x^k; its reciprocal's coefficients by long division, as a Taylor series about x
+        c = [
+            Fraction(
+                sum(
+                    Fraction((-1) ** (k + n) * factorial(k + n), factorial(k + n + 1) * factorial(k) * factorial(n))
+                    * q**k
+                    for k in range(terms)
+                )
+            )
+            for n in range(order + 1)
+        ]
+        inverse = [1 / c[0]]
+        for n in range(1, order + 1):
+            inverse.append(-sum(c[k] * inverse[n - k] for k in range(1, n + 1)) / c[0])
+        return float(inverse[order] * factorial(order))
+    x = np.longdouble(x)
+    e = np.exp(-abs(x))
+    if x > 0:
+        return float(
+            [x / (1 - e), (1 - e - x * e) / (1 - e) ** 2, e * (x * (1 + e) - 2 * (1 - e)) / (1 - e) ** 3][order]
+        )
+    # for negative x in terms of e = e^x: -x e / (1 - e) = x + linoid(-x)
+    y = -x
+    return float(
+        [y * e / (1 - e), 1 - (1 - e - y * e) / (1 - e) ** 2, e * (y * (1 + e) - 2 * (1 - e)) / (1 - e) ** 3][order]
+    )
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-13), (np.float32, 2e-5)])
+def test_linoid(dtype, rtol, order):
+    f = linoid
+    for _ in range(order):
+        f = jax.grad(f)
+    x = POINTS.astype(dtype)
+    got = jax.vmap(f)(jnp.asarray(x))
+    assert got.dtype == dtype
+    # relative to the largest value near by, since the tails vanish
+    want = np.array([exact_linoid(v, order) for v in x])
+    np.testing.assert_allclose(got, want, rtol=rtol * 10**order, atol=rtol * 10**order * 0.1)
+
+
+def test_linoid_doesn_t_overflow():
+    x = jnp.asarray([-1e4, 1e4], jnp.float32)
+    value, slope = jax.jvp(linoid, (x,), (jnp.ones_like(x),))
+    np.testing.assert_array_equal(value, [0.0, 1e4])
+    np.testing.assert_array_equal(slope, [0.0, 1.0])

@@ -19,10 +19,12 @@ from ..surrogate import AbstractSurrogate, PiecewiseExp
 from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane
+from ._point import PointNeuronState
+from ._spiking import Refractory
 
 
 class ConductanceState(eqx.Module):
-    """State of a membrane with channels.
+    """The variables of a membrane with channels.
 
     - `v`: voltage (mV).
     - `channels`: the gates of each channel, by the names of both.
@@ -145,14 +147,17 @@ class ConductanceCell(AbstractNeuron):
     - `c_m`: capacitance (µF/cm²).
     - `v_init`: initial voltage (mV), a number, array or initializer. The gates begin at rest at this voltage.
     - `v_th`: what the voltage crosses in a spike (mV).
+    - `t_ref`: for how long no other spike counts after a spike (ms), rounded to whole steps; the voltage moves on.
+      `None` counts each crossing.
     - `sigma`: membrane noise ($\mathrm{mV}/\sqrt{\mathrm{ms}}$); the step is then `ExponentialEulerMaruyama` unless
       said otherwise.
     - `surrogate`: gradient of a spike, or its class for its default parameters. `None` makes spikes booleans without
       gradient.
     - `stepper`: `ExponentialEuler()` unless given.
 
-    The state is a `ConductanceState`. `vector_field(t, state, drive)` is its derivative. Gates and concentrations are
-    recorded by the names of channel or ion and variable: `"na.m"`, `"ca.c"`.
+    The state is a `PointNeuronState` whose `membrane` is a `ConductanceState`; `vector_field(t, state.membrane, drive)`
+    is the derivative of that. Gates and concentrations are recorded by the names of channel or ion and variable:
+    `"na.m"`, `"ca.c"`.
 
     **Raises:** `ValueError` for a channel that reads an ion which the cell hasn't, and for a parameter whose shape
     doesn't fit.
@@ -170,6 +175,7 @@ class ConductanceCell(AbstractNeuron):
     shape: tuple[int, ...] = eqx.field(static=True)
     membrane: ConductanceMembrane
     threshold: Crossing
+    refractory: Refractory | None
     stepper: AbstractStepper
 
     def __init__(
@@ -181,6 +187,7 @@ class ConductanceCell(AbstractNeuron):
         c_m: ArrayLike = 1.0,
         v_init: ArrayLike | AbstractInitializer = -65.0,
         v_th: ArrayLike = 0.0,
+        t_ref: ArrayLike | None = None,
         sigma: ArrayLike | None = None,
         surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
         stepper: AbstractStepper | None = None,
@@ -190,38 +197,44 @@ class ConductanceCell(AbstractNeuron):
         self.shape = normalise_size(size)
         self.membrane = ConductanceMembrane(c_m=c_m, channels=channels, ions=ions, sigma=sigma, v_init=v_init)
         self.threshold = Crossing(v_th, surrogate() if isinstance(surrogate, type) else surrogate)
+        self.refractory = None if t_ref is None else Refractory(t_ref)
         self.stepper = stepper
 
     def __check_init__(self) -> None:
-        check_shapes((self.membrane, self.threshold), self.shape)
+        for part in (self.membrane, self.threshold, self.refractory):
+            check_shapes(part, self.shape)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return (*self.membrane.channels, *self.membrane.ions)
+        return ("membrane", *self.membrane.channels, *self.membrane.ions)
 
-    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> ConductanceState:
-        del dt
-        return self.membrane.init(self.shape, key=key)
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
+        membrane = self.membrane.init(self.shape, key=key)
+        return PointNeuronState(membrane, None if self.refractory is None else self.refractory.init(self.shape), dt)
 
-    def silent(self, state: ConductanceState) -> Spikes:
+    def silent(self, state: PointNeuronState) -> Spikes:
         """The output of a step in which nobody spikes."""
         return self.threshold.silent(state.v)
 
     def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
-        """The derivative of the whole state; `u` is a `Drive`."""
+        """The derivative of the whole membrane; `y` is `state.membrane` and `u` a `Drive`."""
         return self.membrane.vector_field(t, y, u)
 
     def step(
-        self, state: ConductanceState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[ConductanceState, Spikes]:
-        u = Drive.of(input, state.v.dtype)
-        y = self.stepper.step(self.membrane, tick.t, state, u, tick.dt, tick.fold("membrane").key)
-        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state)
+        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PointNeuronState, Spikes]:
+        u, old = Drive.of(input, state.v.dtype), state.membrane
+        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
+        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old)
         # the voltage is used by the state and the spike: the fence makes it once
         (v,) = fence(y.v)
-        return ConductanceState(v, y.channels, y.ions), self.threshold(state.v, v)
+        y, left, spike = ConductanceState(v, y.channels, y.ions), state.refractory, self.threshold(old.v, v)
+        if left is not None and self.refractory is not None:
+            (spike,) = fence(jnp.where(left <= 0, spike, self.threshold.silent(v)))
+            left = self.refractory.advance(left, spike, tick.dt)
+        return PointNeuronState(y, left, state.dt), spike
 
-    def read(self, path: str, state: ConductanceState, output: Spikes) -> Array:
+    def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         return output if path == "spike" else find(state, path, who="a conductance cell", also=("spike",))
 
 

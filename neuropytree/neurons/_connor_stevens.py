@@ -23,6 +23,7 @@ def ConnorStevens(
     c_m: ArrayLike = 1.0,
     v_init: ArrayLike | AbstractInitializer = -68.0,
     v_th: ArrayLike = 0.0,
+    t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
@@ -40,7 +41,7 @@ def ConnorStevens(
     - `g_na`, `g_k`, `g_a`, `g_l`: largest conductances (mS/cm²).
     - `e_na`, `e_k`, `e_a`, `e_l`: reversal potentials (mV).
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`, `v_th`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
 
     **Returns:** a `ConductanceCell`; its gates are `na.m`, `na.h`, `k.n`, `a.m` and `a.h`.
 
@@ -67,6 +68,7 @@ def ConnorStevens(
         c_m=c_m,
         v_init=v_init,
         v_th=v_th,
+        t_ref=t_ref,
         sigma=sigma,
         surrogate=surrogate,
         stepper=stepper,

@@ -22,6 +22,7 @@ def HH(
     c_m: ArrayLike = 1.0,
     v_init: ArrayLike | AbstractInitializer = -65.0,
     v_th: ArrayLike = 20.0,
+    t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
@@ -40,7 +41,7 @@ def HH(
     - `e_na`, `e_k`, `e_l`: reversal potentials (mV).
     - `celsius`: temperature $T$ (°C).
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`, `v_th`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
 
     **Returns:** a `ConductanceCell`; its gates are `na.m`, `na.h` and `k.n`.
 
@@ -66,6 +67,7 @@ def HH(
         c_m=c_m,
         v_init=v_init,
         v_th=v_th,
+        t_ref=t_ref,
         sigma=sigma,
         surrogate=surrogate,
         stepper=stepper,

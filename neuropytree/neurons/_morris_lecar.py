@@ -26,6 +26,7 @@ def MorrisLecar(
     c_m: ArrayLike = 20.0,
     v_init: ArrayLike | AbstractInitializer = -60.0,
     v_th: ArrayLike = 10.0,
+    t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
@@ -46,7 +47,7 @@ def MorrisLecar(
     - `v_3`, `v_4`: the same of the gate of potassium.
     - `phi`: rate of the gate of potassium (1/ms).
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`, `v_th`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
 
     **Returns:** a `ConductanceCell`; its gate is `k.n`.
 
@@ -71,6 +72,7 @@ def MorrisLecar(
         c_m=c_m,
         v_init=v_init,
         v_th=v_th,
+        t_ref=t_ref,
         sigma=sigma,
         surrogate=surrogate,
         stepper=stepper,

@@ -26,6 +26,7 @@ def ThalamicRelay(
     c_m: ArrayLike = 1.0,
     v_init: ArrayLike | AbstractInitializer = -61.0,
     v_th: ArrayLike = 0.0,
+    t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
@@ -46,7 +47,7 @@ def ThalamicRelay(
     - `e_na`, `e_k`, `e_h`, `e_l`: reversal potentials (mV).
     - `v_sh`: where the rates of sodium and potassium have their origin (mV).
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`, `v_th`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
 
     **Returns:** a `ConductanceCell`; its concentration of calcium is `ca.c`.
 
@@ -76,6 +77,7 @@ def ThalamicRelay(
         c_m=c_m,
         v_init=v_init,
         v_th=v_th,
+        t_ref=t_ref,
         sigma=sigma,
         surrogate=surrogate,
         stepper=stepper,

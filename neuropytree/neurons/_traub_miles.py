@@ -22,6 +22,7 @@ def TraubMiles(
     c_m: ArrayLike = 1.0,
     v_init: ArrayLike | AbstractInitializer = -60.0,
     v_th: ArrayLike = -20.0,
+    t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
     surrogate: AbstractSurrogate | type[AbstractSurrogate] | None = PiecewiseExp,
     stepper: AbstractStepper | None = None,
@@ -32,7 +33,8 @@ def TraubMiles(
     g_\mathrm{L} (E_\mathrm{L} - v) + i,$$
 
     with the rates of `INa_TM1991` and `IK_TM1991`. The benchmark's cells have an area of 20 000 µm²: 200 pF, and
-    1 nS is 0.005 mS/cm².
+    1 nS is 0.005 mS/cm²; and no spike of theirs counts within 3 ms of the last (`t_ref=3.0`), for a depolarised cell
+    rings about the threshold.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
@@ -41,7 +43,7 @@ def TraubMiles(
     - `e_na`, `e_k`, `e_l`: reversal potentials (mV).
     - `v_sh`: where the rates have their origin (mV); it sets the threshold.
     - `c_m`: capacitance (µF/cm²).
-    - `v_init`, `v_th`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
+    - `v_init`, `v_th`, `t_ref`, `sigma`, `surrogate`, `stepper`: as in `ConductanceCell`.
 
     **Returns:** a `ConductanceCell`; its gates are `na.m`, `na.h` and `k.n`.
 
@@ -67,6 +69,7 @@ def TraubMiles(
         c_m=c_m,
         v_init=v_init,
         v_th=v_th,
+        t_ref=t_ref,
         sigma=sigma,
         surrogate=surrogate,
         stepper=stepper,

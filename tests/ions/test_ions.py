@@ -73,7 +73,7 @@ def test_calcium_rises_in_a_cell():
         cell = npt.neurons.ConductanceCell(1, channels=parts, ions={"ca": ion}, v_init=-95.0)
         state = cell.init()
         sol = npt.simulate(cell, state, 0.0, dt=0.05, duration=60.0, record=["ca.c", "v"])
-        c0 = float(state.ions["ca"]["c"][0])
+        c0 = float(state.membrane.ions["ca"]["c"][0])
         assert float(sol.out["ca.c"].max()) > 1.5 * c0 + 1e-3 * (c0 == 0) and float(sol.out["ca.c"].min()) >= c0 * (
             1 - 1e-9
         )
