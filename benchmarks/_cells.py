@@ -112,7 +112,7 @@ def measure(options: argparse.Namespace) -> Record:
                     jobs.append(_runner.Job(name, peer.command(python, n, duration)))
             entries.append(_alternate(network, n, jobs, skipped, options))
     for n in options.growth:
-        steps = max(20, min(1000, round(GROWTH_WORK / n)))
+        steps = max(20, min(2000, round(GROWTH_WORK / n)))
         entries.append(_alternate(GROWTH, n, [_ours("hh", n, steps / 10)], [], options))
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"when": now, "machine": found, "repeats": options.repeats, "entries": entries}

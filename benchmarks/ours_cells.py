@@ -75,6 +75,8 @@ def main() -> None:
     line.add_argument("--network", choices=list(NETWORKS), default="hh")
     options = line.parse_args()
     dt = {"hh": HH, "cobahh": COBAHH}[options.network]["dt"]
+    # with as many steps as neurons, an input for each neuron could be a series
+    duration = options.duration + (dt if round(options.duration / dt) == options.size else 0)
     # JAX starts its CPU client at the first array: once for a process, and not part of building a network.
     jax.block_until_ready(jnp.zeros(()))
     clock = Clock()
@@ -82,7 +84,7 @@ def main() -> None:
     build_s = clock.lap()
 
     def run() -> np.ndarray:
-        sol = npt.simulate(model, state, drive, dt=dt, duration=options.duration, record=count)
+        sol = npt.simulate(model, state, drive, dt=dt, duration=duration, record=count)
         return np.asarray(jax.block_until_ready(sol.out), np.float64)
 
     run()
@@ -91,7 +93,7 @@ def main() -> None:
     report(
         versions={"neuropytree": version(), "jax": jax.__version__, "jaxlib": jaxlib.__version__},
         n=options.size,
-        duration=options.duration,
+        duration=duration,
         dt=dt,
         build_s=build_s,
         compile_s=first - run_s,
