@@ -115,7 +115,7 @@ def measure(options: argparse.Namespace) -> Record:
         steps = max(20, min(2000, round(GROWTH_WORK / n)))
         entries.append(_alternate(GROWTH, n, [_ours("hh", n, steps / 10)], [], options))
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"when": now, "machine": found, "repeats": options.repeats, "entries": entries}
+    return {"when": now, "machine": found, "entries": entries}
 
 
 def _alternate(
@@ -135,11 +135,11 @@ def _ours(network: str, n: int, duration: float) -> _runner.Job:
 
 def tables(parts: list[Record]) -> str:
     """The text between the markers, from one or several files of results."""
-    entries = [entry for part in parts for entry in part["entries"]]
+    entries = _joined([entry for part in parts for entry in part["entries"]])
     everything = [one for entry in entries for one in _measured(entry).values()]
     dates = " and ".join(sorted({part["when"][:10] for part in parts}))
     machines = " and ".join(sorted({_runner.describe_machine(part["machine"]) for part in parts}))
-    rounds = " or ".join(sorted({str(part["repeats"]) for part in parts}))
+    rounds = " or ".join(sorted({str(len(entry["results"].get(OURS, ()))) for entry in entries}))
     pieces = [f"{dates}, {machines}; {rounds} rounds. Versions: {_runner.describe_versions(everything)}."]
     for entry in entries:
         if entry["network"] == GROWTH:
@@ -153,6 +153,21 @@ def tables(parts: list[Record]) -> str:
     if growth := [one for one in growth if one.results]:
         pieces.append("### Squid axons of ours, growing\n\n" + growth_table(growth))
     return "\n\n".join(pieces)
+
+
+def _joined(entries: list[Record]) -> list[Record]:
+    """Entries of the same network and size as one: rounds that were run in pieces."""
+    joined: dict[tuple[str, int], Record] = {}
+    for entry in entries:
+        one = joined.setdefault(
+            (entry["network"], entry["n"]),
+            {"network": entry["network"], "n": entry["n"], "results": {}, "skipped": [], "failures": []},
+        )
+        for name, results in entry["results"].items():
+            one["results"].setdefault(name, []).extend(results)
+        for key in ("skipped", "failures"):
+            one[key] += [said for said in entry[key] if said not in one[key]]
+    return list(joined.values())
 
 
 def _measured(entry: Record) -> dict[str, _runner.Measured]:
