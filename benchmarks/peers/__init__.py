@@ -101,7 +101,6 @@ CELL_PEERS: dict[str, dict[str, CellPeer]] = {
     },
     "cobahh": {
         "neuron": CellPeer("sim", "cobahh_neuron.py", largest=10_000, why=_SLOW_CELLS),
-        "neuron-2": CellPeer("sim", "cobahh_neuron.py", ("--threads", "2"), largest=10_000, why=_SLOW_CELLS),
         "brian2-cpp": CellPeer("sim", "cobahh_brian2.py"),
         "brian2-cpp-omp2": CellPeer("sim", "cobahh_brian2.py", ("--threads", "2")),
         "brian2-cpp-omp2-f32": CellPeer("sim", "cobahh_brian2.py", ("--threads", "2", "--float32")),

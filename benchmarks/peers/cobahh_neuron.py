@@ -1,7 +1,7 @@
-"""COBAHH on NEURON: a section with the mechanism `traub_miles.mod` and two `ExpSyn` for each neuron, with threads.
+"""COBAHH on NEURON: a section with the mechanism `traub_miles.mod` and two `ExpSyn` for each neuron, in one thread.
 
-NEURON's fixed step is backward Euler for the voltage, in float64. A spike acts after a delay of one step. The mechanism
-is compiled by `nrnivmodl`, which needs a C++ compiler.
+NEURON's fixed step is backward Euler for the voltage, in float64. A spike acts after a delay of one step; with threads
+NEURON would need two. The mechanism is compiled by `nrnivmodl`, which needs a C++ compiler.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from common import Clock, cells_parser, density, least, parts, report
 
 def main() -> None:
     """Reads the command line, measures and prints."""
-    line = cells_parser(__doc__, size=4000, duration=1000.0)
-    line.add_argument("--threads", type=int, default=1)
-    options = line.parse_args()
+    options = cells_parser(__doc__, size=4000, duration=1000.0).parse_args()
     with tempfile.TemporaryDirectory(prefix="npt-neuron-") as directory:
         mechanism = Path(directory, "tm.mod")
         mechanism.write_text(Path(__file__).with_name("traub_miles.mod").read_text())
@@ -43,7 +41,6 @@ def measure(h, options, compile_s: float) -> None:
     clock = Clock()
     h.load_file("stdrun.hoc")
     context = h.ParallelContext()
-    context.nthread(options.threads)
     side = math.sqrt(P["area"] / math.pi)
     sections, synapses, detectors = [], [], []
     times, cells = h.Vector(), h.Vector()
