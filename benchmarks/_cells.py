@@ -138,7 +138,8 @@ def tables(parts: list[Record]) -> str:
     entries = _joined([entry for part in parts for entry in part["entries"]])
     everything = [one for entry in entries for one in _measured(entry).values()]
     dates = " and ".join(sorted({part["when"][:10] for part in parts}))
-    machines = " and ".join(sorted({_runner.describe_machine(part["machine"]) for part in parts}))
+    # what else ran is watched during each measurement, which says more than the load at the start of each piece
+    machines = " and ".join(sorted({_runner.describe_machine({**part["machine"], "load": 0.0}) for part in parts}))
     rounds = " or ".join(sorted({str(len(entry["results"].get(OURS, ()))) for entry in entries}))
     pieces = [f"{dates}, {machines}; {rounds} rounds. Versions: {_runner.describe_versions(everything)}."]
     for entry in entries:
@@ -156,7 +157,10 @@ def tables(parts: list[Record]) -> str:
 
 
 def _joined(entries: list[Record]) -> list[Record]:
-    """Entries of the same network and size as one: rounds that were run in pieces."""
+    """Entries of the same network and size as one: rounds that were run in pieces.
+
+    A round that other work disturbed counts only for a system that has no other.
+    """
     joined: dict[tuple[str, int], Record] = {}
     for entry in entries:
         one = joined.setdefault(
@@ -167,6 +171,10 @@ def _joined(entries: list[Record]) -> list[Record]:
             one["results"].setdefault(name, []).extend(results)
         for key in ("skipped", "failures"):
             one[key] += [said for said in entry[key] if said not in one[key]]
+    for one in joined.values():
+        for name, results in one["results"].items():
+            quiet = [result for result in results if result.get("others", 0) <= _runner.DISTURBED]
+            one["results"][name] = quiet or results
     return list(joined.values())
 
 

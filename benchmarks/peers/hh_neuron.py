@@ -1,6 +1,6 @@
 """Squid axons on NEURON, or on CoreNEURON: one section with the mechanism `hh` for each neuron, with threads.
 
-NEURON's fixed step is backward Euler for the voltage, with the gates half a step apart, and reads the rates from a
+NEURON's fixed step is backward Euler for the voltage, then exact for the gates at that voltage, with rates from a
 table; it computes in float64. Its cells are cylinders of 20 µm.
 """
 

@@ -65,6 +65,7 @@ def test_tables_of_one_or_several_files():
         jaxley=[result(100_000, 610.0, 70.0)],
     )
     again = entry("hh", 100_000, skipped=["neuron: not installed"], neuropytree=[result(100_000, 310.0, 69.0)])
+    again["results"]["jaxley"] = [result(100_000, 900.0, 70.0, others=0.5)]  # disturbed: left out
     growing = [entry(_cells.GROWTH, n, neuropytree=[result(n, n * 3e-3, 69.0)]) for n in (10**4, 10**3)]
     parts = [part(compared), part(again), part(*growing)]
     text = _cells.tables(json.loads(json.dumps(parts)))
