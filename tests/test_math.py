@@ -107,7 +107,7 @@ def test_fast_exp(dtype):
         held = fast_exp(jnp.asarray([-3.0, 1.0, 3.0], dtype), 2.0)
     want = np.exp(x.astype(np.longdouble))
     error = np.abs(np.asarray(value, np.longdouble) / want - 1) / (1 + np.abs(x))
-    assert np.max(error) < (1.4e-7 if dtype is np.float32 else 3e-16)
+    assert np.max(error) < (1.5e-7 if dtype is np.float32 else 3e-16)
     np.testing.assert_array_equal(slope, value)
     assert ends[0] == ends[1] == 1 and 0 < ends[2] < 2e-38 and 5e37 < ends[3] < np.inf and np.isnan(ends[4])
     np.testing.assert_allclose(held, np.exp([-2.0, 1.0, 2.0]), rtol=1e-6)
