@@ -46,6 +46,7 @@ SETS = {
             "numba",
         ),
     ),
+    "jaxley": PeerSet(("3.12", "3.13", "3.11"), ("jaxley==0.14.0", "tridiax==0.2.1", "jax==0.12.0.1")),
     # Brian2 builds Cython modules at run time: hence setuptools.
     "sim": PeerSet(
         ("3.12", "3.13", "3.11"),

@@ -1,26 +1,66 @@
 """Functions with removable singularities, right in value and in every derivative."""
 
 import math
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
+
+
+def fast_exp(x: Inexact[Array, "..."], bound: float | None = None) -> Inexact[Array, "..."]:
+    """$e^x$, in float32 with a relative error below 1.5e-7 (1 + |x|), at three fifths of the instructions.
+
+    Held where |x| > `bound`, which is 87 in float32 and 700 in float64 unless given and can't be more. 1 at 0. Unlike
+    products of `jnp.exp`, products of it are products: XLA turns the former into further exponentials.
+    """
+    x = jnp.asarray(x)
+    if x.dtype != jnp.float32:
+        limit = 700.0 if bound is None else bound
+        # the bounds after it are what keeps XLA from merging
+        return jnp.clip(jnp.exp(x), math.exp(-limit), math.exp(limit))
+    limit = 87.0 if bound is None else bound
+    return _exp32(jnp.clip(x, -limit, limit))
+
+
+# 2^x - 1 - x ln 2 on [-1/2, 1/2], divided by x^2, for the least relative error of 2^x
+_POWER = (0.2402228160560353, 0.05550559993844432, 0.009669708513054667, 0.0013300264546694113)
+
+
+@jax.custom_jvp
+def _exp32(x: Array) -> Array:
+    y = x * (1 / math.log(2))
+    whole = jax.lax.round(y, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
+    part = y - whole
+    series = jnp.full_like(part, _POWER[-1])
+    for coefficient in (*_POWER[-2::-1], math.log(2), 1.0):
+        series = series * part + coefficient
+    # 1.5 2^23 + k has k in its lowest bits; shifted into the exponent's place, k = 127 + n is 2^n
+    bits = jax.lax.bitcast_convert_type(whole + (1.5 * 2**23 + 127), jnp.int32)
+    return series * jax.lax.bitcast_convert_type(jnp.left_shift(bits, 23), jnp.float32)
+
+
+@_exp32.defjvp
+def _exp32_jvp(primals: Any, tangents: Any) -> Any:
+    y = _exp32(*primals)
+    return y, y * tangents[0]
 
 
 def exprel(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
     r"""The relative exponential $(e^x - 1)/x$, with its limit 1 at 0.
 
-    Within $|x| < 1$ it is its Taylor polynomial, taken to the last term that counts in the dtype, so that derivatives
+    Within $|x| < 1/2$ it is its Taylor polynomial, taken to the last term that counts in the dtype, so that derivatives
     of every order are as accurate as the value: the quotient's derivative loses all digits near 0.
     """
     x = jnp.asarray(x)
-    terms = 19 if x.dtype == jnp.float64 else 12
-    small = jnp.abs(x) < 1
+    terms = 15 if x.dtype == jnp.float64 else 9
+    small = jnp.abs(x) < 0.5
     near, far = jnp.where(small, x, 0), jnp.where(small, 1, x)
     series = jnp.full_like(near, 1 / math.factorial(terms))
     for k in range(terms - 1, 0, -1):
         series = series * near + 1 / math.factorial(k)
-    # no digit is lost in the difference where |x| >= 1, and expm1 would cost twice the exponential
-    return jnp.where(small, series, (jnp.exp(far) - 1) / far)
+    # the difference loses one bit where |x| >= 1/2, and expm1 would cost far more
+    return jnp.where(small, series, (fast_exp(far) - 1) / far)
 
 
 def exprel2(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
@@ -50,19 +90,31 @@ _BERNOULLI = (
 )
 
 
-def linoid(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
+def linoid(x: Inexact[Array, "..."], decay: Inexact[Array, "..."] | None = None) -> Inexact[Array, "..."]:
     r"""$x / (1 - e^{-x})$, with its limit 1 at 0: the voltage dependence of many opening and closing rates.
 
     Within $|x| < 1$ it is its Taylor polynomial, as in `exprel`. Nothing overflows, in value or derivative.
+
+    **Arguments:**
+
+    - `decay`: $e^{-x}$ where it is there already, as from `shared_exp`.
     """
     x = jnp.asarray(x)
+    if decay is None:
+        decay = fast_exp(-x)
     terms = 10 if x.dtype == jnp.float64 else 4
     small = jnp.abs(x) < 1
-    near, far = jnp.where(small, x, 0), jnp.where(small, 1, x)
+    near, below = jnp.where(small, x, 0), jnp.where(small, 1, 1 - decay)
     square = near * near
     series = jnp.full_like(near, _BERNOULLI[terms - 1])
     for coefficient in _BERNOULLI[terms - 2 :: -1]:
         series = series * square + coefficient
-    size = jnp.abs(far)
-    tail = jnp.exp(-size)
-    return jnp.where(small, 1 + near / 2 + series * square, jnp.maximum(far, 0) + size * tail / (1 - tail))
+    return jnp.where(small, 1 + near / 2 + series * square, x / below)
+
+
+def shared_exp(x: Inexact[Array, "..."], power: int) -> Inexact[Array, "..."]:
+    """$e^x$, for use in products of up to `power` of it, in the place of further exponentials.
+
+    Held where that power would leave the dtype's range: at |x| = 80 / `power` in float32, 700 / `power` in float64.
+    """
+    return fast_exp(x, (700 if x.dtype == jnp.float64 else 80) / power)

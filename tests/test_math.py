@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neuropytree._math import exprel, linoid
+from neuropytree._math import exprel, fast_exp, linoid
 
 POINTS = np.concatenate([-np.logspace(-12, 2, 60), [0.0], np.logspace(-12, 1.5, 60)])
 
@@ -91,5 +91,23 @@ def test_linoid(dtype, rtol, order):
 def test_linoid_doesn_t_overflow():
     x = jnp.asarray([-1e4, 1e4], jnp.float32)
     value, slope = jax.jvp(linoid, (x,), (jnp.ones_like(x),))
-    np.testing.assert_array_equal(value, [0.0, 1e4])
-    np.testing.assert_array_equal(slope, [0.0, 1.0])
+    # the exponential is held at e^87, so that the tail ends at 1e-34
+    np.testing.assert_allclose(value, [0.0, 1e4], rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(slope, [0.0, 1.0], rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_fast_exp(dtype):
+    """The stated error; 1 at 0; its own derivative; held beyond its bounds, NaN kept."""
+    x = np.concatenate([np.linspace(-1, 1, 20001), np.linspace(-86, 86, 20001)]).astype(dtype)
+    with jax.enable_x64(dtype is np.float64):
+        value, slope = jax.jvp(fast_exp, (jnp.asarray(x),), (jnp.ones(x.size, dtype),))
+        assert value.dtype == dtype
+        ends = fast_exp(jnp.asarray([0.0, -0.0, -1e4, np.inf, np.nan], dtype))
+        held = fast_exp(jnp.asarray([-3.0, 1.0, 3.0], dtype), 2.0)
+    want = np.exp(x.astype(np.longdouble))
+    error = np.abs(np.asarray(value, np.longdouble) / want - 1) / (1 + np.abs(x))
+    assert np.max(error) < (1.5e-7 if dtype is np.float32 else 3e-16)
+    np.testing.assert_array_equal(slope, value)
+    assert ends[0] == ends[1] == 1 and 0 < ends[2] < 2e-38 and 5e37 < ends[3] < np.inf and np.isnan(ends[4])
+    np.testing.assert_allclose(held, np.exp([-2.0, 1.0, 2.0]), rtol=1e-6)

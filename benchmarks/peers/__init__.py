@@ -43,6 +43,15 @@ class Peer:
         return [python, HERE / self.script, *self.arguments, *sizes]
 
 
+class CellPeer(Peer):
+    """One way of running cells with channels: `scale` is the number of neurons."""
+
+    def command(self, python: Path, scale: float, duration: float) -> list[str | Path]:
+        """The command line of one measurement."""
+        sizes = ["--size", str(round(scale)), "--duration", f"{duration:g}"]
+        return [python, HERE / self.script, *self.arguments, *sizes]
+
+
 _SLOW_BUILD = "its connectivity takes minutes to build"
 
 PEERS = {
@@ -69,3 +78,35 @@ DEFAULT = (
     "raw-brainevent-fcn",
     "nest",
 )
+
+_MEMORY = "its sections would need about 10 GB"
+_SLOW_CELLS = "its connectivity takes minutes to build"
+
+#: The networks of `python -m benchmarks cells`, and who runs them.
+CELL_PEERS: dict[str, dict[str, CellPeer]] = {
+    "hh": {
+        "neuron": CellPeer("sim", "hh_neuron.py", limits=((100_000, 50.0),), largest=200_000, why=_MEMORY),
+        "neuron-2": CellPeer(
+            "sim", "hh_neuron.py", ("--threads", "2"), limits=((100_000, 50.0),), largest=200_000, why=_MEMORY
+        ),
+        "coreneuron": CellPeer("sim", "hh_neuron.py", ("--core",), largest=200_000, why=_MEMORY),
+        "coreneuron-2": CellPeer("sim", "hh_neuron.py", ("--core", "--threads", "2"), largest=200_000, why=_MEMORY),
+        "brian2-cpp": CellPeer("sim", "hh_brian2.py", limits=((1_000_000, 20.0),)),
+        "brian2-cpp-omp2": CellPeer("sim", "hh_brian2.py", ("--threads", "2"), limits=((1_000_000, 20.0),)),
+        "brian2-cpp-omp2-f32": CellPeer("sim", "hh_brian2.py", ("--threads", "2", "--float32")),
+        "jaxley": CellPeer("jaxley", "hh_jaxley.py", limits=((1_000_000, 20.0),)),
+        "brainpy-state": CellPeer("bp", "hh_brainpy_state.py"),
+        "brainpy-dyn": CellPeer("bp", "hh_brainpy_dyn.py"),
+        "brainpy-dyn-2.5": CellPeer("bp25", "hh_brainpy_dyn.py"),
+    },
+    "cobahh": {
+        "neuron": CellPeer("sim", "cobahh_neuron.py", largest=10_000, why=_SLOW_CELLS),
+        "brian2-cpp": CellPeer("sim", "cobahh_brian2.py"),
+        "brian2-cpp-omp2": CellPeer("sim", "cobahh_brian2.py", ("--threads", "2")),
+        "brian2-cpp-omp2-f32": CellPeer("sim", "cobahh_brian2.py", ("--threads", "2", "--float32")),
+        "brainpy-dyn": CellPeer("bp", "cobahh_brainpy_dyn.py", largest=40_000, why=_SLOW_CELLS),
+        "brainpy-dyn-2.5": CellPeer("bp25", "cobahh_brainpy_dyn.py", largest=40_000, why=_SLOW_CELLS),
+        "raw-brainevent": CellPeer("bp", "cobahh_raw_brainevent.py"),
+        "nest": CellPeer("sim", "cobahh_nest.py", limits=((40_000, 200.0),)),
+    },
+}

@@ -6,13 +6,9 @@ the `+ dt`. Brian2 computes in float64 unless asked otherwise; it compiles with 
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from pathlib import Path
-
 import brian2 as b2
 import numpy as np
+from brian2_standalone import measure_standalone
 from common import COBA as P
 from common import Clock, emit, parser, sizes
 
@@ -58,39 +54,11 @@ def main() -> None:
     if options.float32:
         b2.prefs.core.default_float_dtype = np.float32
     common = {"versions": {"brian2": b2.__version__}, "scale": options.scale, "duration": options.duration}
-    (measure_standalone if options.mode == "cpp" else measure_cython)(options, common)
-
-
-def measure_standalone(options, common) -> None:
-    """Time of the network's loop as the C++ program takes it itself; its start and its connecting count as building."""
-    b2.prefs.devices.cpp_standalone.openmp_threads = options.threads
-    weigh = Path(__file__).with_name("run_and_weigh.py")
-    b2.prefs.devices.cpp_standalone.run_cmd_unix = [sys.executable, str(weigh), "./main"]
-    directory = tempfile.mkdtemp(prefix="coba-brian2-")
-    try:
-        b2.set_device("cpp_standalone", build_on_run=False, directory=directory)
-        clock = Clock()
-        network, monitor = build(options.scale)
-        network.run(options.duration * b2.ms)
-        build_s = clock.lap()
-        b2.device.build(directory=directory, compile=True, run=False)
-        compile_s = clock.lap()
-        b2.device.run(directory=directory, with_output=False, run_args=[])
-        whole = clock.lap()
-        run_s = first = b2.device._last_run_time
-        for _ in range(2):
-            b2.device.run(directory=directory, with_output=False, run_args=[])
-            run_s = min(run_s, b2.device._last_run_time)
-        emit(
-            **common,
-            build_s=build_s + whole - first,
-            compile_s=compile_s,
-            run_s=run_s,
-            spikes=monitor.num_spikes,
-            peak=float(Path(directory, "peak_mb").read_text()),
-        )
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    if options.mode == "cpp":
+        measured = measure_standalone(lambda: build(options.scale), options.duration, options.threads)
+        emit(**common, **measured)
+    else:
+        measure_cython(options, common)
 
 
 def measure_cython(options, common) -> None:

@@ -36,6 +36,67 @@ COBA = {
     "out_degree": 80.0,
 }
 
+#: The squid axon: mV, ms, µF/cm², mS/cm², µA/cm². Each neuron has a constant current, drawn uniformly between the two.
+HH = {
+    "g_na": 120.0,
+    "g_k": 36.0,
+    "g_l": 0.3,
+    "e_na": 50.0,
+    "e_k": -77.0,
+    "e_l": -54.387,
+    "c_m": 1.0,
+    "celsius": 6.3,
+    "v_init": -65.0,
+    "v_th": 0.0,
+    "current": (8.0, 12.0),
+    "dt": 0.1,
+}
+
+#: Traub-Miles cells of 20 000 µm²: mV, ms, pF, nS. The initial values are means and standard deviations.
+COBAHH = {
+    "c_m": 200.0,
+    "area": 20000.0,
+    "g_na": 20000.0,
+    "g_k": 6000.0,
+    "g_l": 10.0,
+    "e_na": 50.0,
+    "e_k": -90.0,
+    "e_l": -60.0,
+    "v_sh": -63.0,
+    "v_th": -20.0,
+    "t_ref": 3.0,
+    "tau_exc": 5.0,
+    "tau_inh": 10.0,
+    "e_exc": 0.0,
+    "e_inh": -80.0,
+    "w_exc": 6.0,
+    "w_inh": 67.0,
+    "v_init": (-65.0, 5.0),
+    "g_exc_init": (40.0, 15.0),
+    "g_inh_init": (200.0, 120.0),
+    "dt": 0.1,
+    "out_degree": 80.0,
+}
+
+
+def currents(n: int):
+    """The constant current of each squid axon (µA/cm²), the same in every simulator."""
+    import numpy as np  # in every peer's environment, but not needed by every script
+
+    low, high = HH["current"]
+    return np.random.default_rng(1).uniform(low, high, n)
+
+
+def parts(n: int) -> tuple[int, int, float]:
+    """The number of excitatory and of inhibitory neurons of COBAHH, and the connection probability."""
+    n_exc = round(0.8 * n)
+    return n_exc, n - n_exc, COBAHH["out_degree"] / n
+
+
+def density(nanosiemens: float) -> float:
+    """A conductance of a COBAHH cell as a density (mS/cm²)."""
+    return nanosiemens / COBAHH["area"] * 100
+
 
 def sizes(scale: float) -> tuple[int, int, int, float]:
     """The number of neurons, of excitatory and of inhibitory ones, and the connection probability."""
@@ -49,6 +110,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=description)
     result.add_argument("--scale", type=float, default=1.0, help="multiples of 4000 neurons")
     result.add_argument("--duration", type=float, default=1000.0, help="simulated ms of the timed run")
+    return result
+
+
+def cells_parser(description: str | None, *, size: int, duration: float) -> argparse.ArgumentParser:
+    """The command line of the scripts with conductance-based cells."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--size", type=int, default=size, help="number of neurons")
+    result.add_argument("--duration", type=float, default=duration, help="simulated ms of the timed run")
     return result
 
 
@@ -90,11 +159,17 @@ def least(run: Callable[[], T], restore: Callable[[], object] = lambda: None, ti
     return min(seconds), result
 
 
-def emit(
+def emit(*, versions: dict[str, str], scale: float, duration: float, **measured: Any) -> None:
+    """`report` for the network with `4000 * scale` point neurons."""
+    report(versions=versions, n=sizes(scale)[0], duration=duration, dt=COBA["dt"], **measured)
+
+
+def report(
     *,
     versions: dict[str, str],
-    scale: float,
+    n: int,
     duration: float,
+    dt: float,
     build_s: float,
     compile_s: float,
     run_s: float,
@@ -112,12 +187,11 @@ def emit(
     - `spikes`: of all neurons in the timed run.
     - `peak`: peak memory in MB if it isn't this process's.
     """
-    n = sizes(scale)[0]
     result = {
         "versions": {"python": platform.python_version(), **versions},
         "n": n,
         "simulated_ms": duration,
-        "steps": steps_of(duration),
+        "steps": round(duration / dt),
         "build_s": round(float(build_s), 4),
         "compile_s": round(float(compile_s), 4),
         "run_s": round(float(run_s), 6),

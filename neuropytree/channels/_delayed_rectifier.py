@@ -1,12 +1,13 @@
 """Delayed rectifiers: potassium channels that end the spike."""
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import linoid
+from .._math import linoid, shared_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -15,7 +16,11 @@ from ._gates import alpha_beta, q10
 
 def _traub_miles(u: Array, phi: Parameter) -> dict[str, Relaxation]:
     """The rates of Traub & Miles, also used by Bazhenov et al."""
-    return {"n": alpha_beta(0.16 * linoid((u - 15) / 5), 0.5 * jnp.exp((10 - u) / 40), phi)}
+    # both exponentials are powers of one
+    x = shared_exp((10 - u) / 40, 8)
+    square = x * x
+    fourth = square * square
+    return {"n": alpha_beta(0.16 * linoid((u - 15) / 5, math.e * (fourth * fourth)), 0.5 * x, phi)}
 
 
 class IK_TM1991(AbstractOhmic):
@@ -124,7 +129,11 @@ class IK_HH1952(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        return {"n": alpha_beta(0.1 * linoid((u + 10) / 10), 0.125 * jnp.exp(-(u + 20) / 80), self.phi)}
+        # both exponentials are powers of one
+        x = shared_exp(-(u + 20) / 80, 8)
+        square = x * x
+        fourth = square * square
+        return {"n": alpha_beta(0.1 * linoid((u + 10) / 10, math.e * (fourth * fourth)), 0.125 * x, self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         square = gates["n"] * gates["n"]

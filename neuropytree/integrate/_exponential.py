@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
-from .._math import exprel
+from .._math import exprel, fast_exp
 from .._types import Scalar
 from ..ops import fence
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
@@ -69,7 +69,7 @@ def _linearised(field: AbstractField, t: Scalar, leaves: list[Array], structure:
 def _advance(y: Array, c: Linear | Relaxation, dt: Scalar) -> Array:
     if isinstance(c, Relaxation):
         # each costly term is used once, so that XLA makes one loop of the whole
-        return y + (c.rest - y) * (1 - jnp.exp(-dt * c.rate))
+        return y + (c.rest - y) * (1 - fast_exp(-dt * c.rate))
     return y + dt * exprel(c.a * dt) * (c.a * y + c.b)
 
 
