@@ -18,3 +18,10 @@ def impl(request: pytest.FixtureRequest) -> str:
     except ValueError as error:
         pytest.skip(str(error))
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_programs_left():
+    """Every compiled program holds several memory mappings, of which a process may have some ten thousand."""
+    yield
+    jax.clear_caches()
