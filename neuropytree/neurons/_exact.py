@@ -135,7 +135,7 @@ def exact_spikes(
     cell's shape, and the membrane state at `ts`, time as axis 0. A neuron that is at or above its threshold at the
     beginning, or when its refractory period ends, spikes there and then.
 
-    **Raises:** `ValueError` for a cell with noise and for an input of the wrong shape; and what
+    **Raises:** `ValueError` for a cell with noise, a conductance cell with `t_ref`, an input of the wrong shape; and what
     `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that doesn't lead below the threshold.
 
     !!! example
@@ -155,6 +155,11 @@ def exact_spikes(
     """
     if not isinstance(cell, PointNeuron | ConductanceCell):
         raise TypeError(f"exact_spikes got a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
+    if isinstance(cell, ConductanceCell) and cell.refractory is not None:
+        raise ValueError(
+            "exact_spikes: the cell has a t_ref, within which crossings would not count as spikes; here every crossing "
+            "counts: make the cell without t_ref"
+        )
     state = cell.init(key=key) if state is None else state
     membrane = state.membrane if isinstance(state, PointNeuronState) else state
     if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:

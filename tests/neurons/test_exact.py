@@ -114,7 +114,7 @@ def test_a_conductance_cell_spikes_where_it_crosses():
     channels = {"na": npt.channels.INa_TM1991(), "leak": npt.channels.IL(g=0.05, e=-60.0)}
     cell = npt.neurons.ConductanceCell(2, channels=channels, ions={"na": npt.ions.SodiumFixed(e=50.0)}, v_th=-20.0)
     sol = exact(cell, jnp.array([0.0, 3.0]), duration=20.0, max_spikes=3, ts=[20.0])
-    state = cell.init()
+    state = cell.init().membrane
     field = lambda t, y: np.asarray(slope(t, y))  # noqa: E731
     flat, back = jax.flatten_util.ravel_pytree(jax.tree.map(lambda x: x[:1], state))
     drive = npt.Drive(jnp.array([3.0]))
@@ -167,3 +167,8 @@ def test_mistakes_are_named():
             exact(**{"cell": cell, "input": 30.0, "duration": 5.0, "max_spikes": 2, **kwargs})
     with pytest.raises(eqx.EquinoxRuntimeError, match="more than max_spikes=2"):
         exact(cell, 60.0, duration=50.0, max_spikes=2)
+
+
+def test_a_conductance_cell_whose_spikes_have_a_refractory_period_is_refused():
+    with pytest.raises(ValueError, match="make the cell without t_ref"):
+        exact(npt.neurons.HH(1, t_ref=2.0), 10.0, duration=5.0, max_spikes=2)

@@ -109,7 +109,7 @@ def test_noise_is_drawn_by_step_and_never_in_a_held_membrane():
 
 def test_noise_without_a_key_or_a_stepper_is_an_error():
     cell = npt.neurons.LIF(3, sigma=0.5)
-    with pytest.raises(ValueError, match="draws random numbers .membrane noise. but got no key"):
+    with pytest.raises(ValueError, match="draws random numbers .noise of the field. but got no key"):
         npt.simulate(cell, cell.init(dt=DT), dt=DT, duration=1.0)
     cell = npt.neurons.LIF(3, sigma=0.5, stepper=npt.integrate.RK4())
     with pytest.raises(ValueError, match="RK4 has no noise, but LeakyMembrane declares a diffusion"):
