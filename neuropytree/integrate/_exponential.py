@@ -66,7 +66,8 @@ def _linearised(field: AbstractField, t: Scalar, leaves: list[Array], structure:
     return Linear(slope, value - slope * leaves[n])
 
 
-def _advance(y: Array, c: Linear | Relaxation, dt: Scalar) -> Array:
+def relaxed(y: Array, c: Linear | Relaxation, dt: Scalar) -> Array:
+    """A variable after `dt`, exactly, if its coefficients stay what they are."""
     if isinstance(c, Relaxation):
         # each costly term is used once, so that XLA makes one loop of the whole
         return y + (c.rest - y) * (1 - fast_exp(-dt * c.rate))
@@ -102,7 +103,7 @@ class ExponentialEuler(AbstractStepper):
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
-        return _advanced(field, t, y, u, lambda n, leaf, c: _advance(leaf, c, dt))
+        return _advanced(field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt))
 
 
 class ExponentialEulerMaruyama(AbstractSDEStepper):
@@ -135,7 +136,7 @@ class ExponentialEulerMaruyama(AbstractSDEStepper):
         increments = jax.tree.structure(y).flatten_up_to(noise_of(self, field, t, y, u).times(dW))
 
         def move(n: int, leaf: Array, c: Linear | Relaxation) -> Array:
-            new, increment = _advance(leaf, c, dt), increments[n]
+            new, increment = relaxed(leaf, c, dt), increments[n]
             if increment is None:
                 return new
             slope = -c.rate if isinstance(c, Relaxation) else c.a

@@ -4,28 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Key
+from jaxtyping import Array, ArrayLike
 
-from .._types import Drive, Scalar, Spikes, Tick, find
+from .._types import Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import AbstractIon
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._base import AbstractNeuron, check_shapes, normalise_size
+from ._base import check_shapes, normalise_size
 from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located
 from ._crossing import Crossing
 from ._hines import Hines
 from ._point import PointNeuronState
 from ._refractory import Refractory
 from ._tree import Tree
+from ._without_reset import WithoutReset
 
 
-class Compartments(AbstractNeuron):
+class Compartments(WithoutReset):
     r"""Neurons with several compartments, which form a tree,
 
     $$A_k C_k \dot v_k = A_k \sum_c I_{c,k} + \sum_{j \sim k} G_{kj} (v_j - v_k) + A_k\,(i_k - g_k v_k),$$
@@ -214,31 +214,9 @@ class Compartments(AbstractNeuron):
         """`None`: the shape of the population, or that of all compartments; `step` sees to it."""
         return
 
-    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
-        membrane = self.membrane.init(self.shape, key=key)
-        return PointNeuronState(membrane, None if self.refractory is None else self.refractory.init(self.shape), dt)
-
-    def silent(self, state: PointNeuronState) -> Spikes:
-        """The output of a step in which nobody spikes."""
-        return self.threshold.silent(state.v)
-
-    def vector_field(self, t: Scalar, y: CompartmentsState, u: Drive) -> CompartmentsState:
-        """The derivative of the whole membrane; `y` is `state.membrane` and `u` a `Drive`."""
-        return self.membrane.vector_field(t, y, u)
-
-    def step(
-        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[PointNeuronState, Spikes]:
-        u, old = self.membrane.received(Drive.of(input, state.v.dtype), self.shape), state.membrane
-        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
-        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old)
+    def _fenced(self, y: CompartmentsState) -> CompartmentsState:
         (voltages,) = fence(self.membrane.balanced(y.voltages))
-        y, left = CompartmentsState(voltages, y.channels, y.ions), state.refractory
-        spike = self.threshold(old.v, y.v)
-        if left is not None and self.refractory is not None:
-            (spike,) = fence(jnp.where(left <= 0, spike, self.threshold.silent(y.v)))
-            left = self.refractory.advance(left, spike, tick.dt)
-        return PointNeuronState(y, left, state.dt), spike
+        return CompartmentsState(voltages, y.channels, y.ions)
 
     def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         if path == "spike":

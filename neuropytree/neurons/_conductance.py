@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._errors import listing
-from .._types import Drive, Scalar, Spikes, Tick, as_parameter, find
+from .._types import Drive, Scalar, Spikes, as_parameter, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
 from ..init._base import values
@@ -16,11 +16,12 @@ from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruy
 from ..ions import AbstractIon, Pool
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._base import AbstractNeuron, check_shapes, normalise_size
+from ._base import check_shapes, normalise_size
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane
 from ._point import PointNeuronState
 from ._refractory import Refractory
+from ._without_reset import WithoutReset
 
 
 class ConductanceState(eqx.Module):
@@ -124,7 +125,7 @@ class ConductanceMembrane(AbstractMembrane):
         return ConductanceState(v=1, channels=0, ions=1)  # pyright: ignore[reportArgumentType]
 
 
-class ConductanceCell(AbstractNeuron):
+class ConductanceCell(WithoutReset):
     r"""Neurons with ion channels,
 
     $$C_m \dot v = \sum_k I_k + i - g v,$$
@@ -208,31 +209,9 @@ class ConductanceCell(AbstractNeuron):
     def parts(self) -> tuple[str, ...]:
         return ("membrane", *self.membrane.channels, *self.membrane.ions)
 
-    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PointNeuronState:
-        membrane = self.membrane.init(self.shape, key=key)
-        return PointNeuronState(membrane, None if self.refractory is None else self.refractory.init(self.shape), dt)
-
-    def silent(self, state: PointNeuronState) -> Spikes:
-        """The output of a step in which nobody spikes."""
-        return self.threshold.silent(state.v)
-
-    def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
-        """The derivative of the whole membrane; `y` is `state.membrane` and `u` a `Drive`."""
-        return self.membrane.vector_field(t, y, u)
-
-    def step(
-        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[PointNeuronState, Spikes]:
-        u, old = Drive.of(input, state.v.dtype), state.membrane
-        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
-        y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old)
-        # the voltage is used by the state and the spike: the fence makes it once
+    def _fenced(self, y: ConductanceState) -> ConductanceState:
         (v,) = fence(y.v)
-        y, left, spike = ConductanceState(v, y.channels, y.ions), state.refractory, self.threshold(old.v, v)
-        if left is not None and self.refractory is not None:
-            (spike,) = fence(jnp.where(left <= 0, spike, self.threshold.silent(v)))
-            left = self.refractory.advance(left, spike, tick.dt)
-        return PointNeuronState(y, left, state.dt), spike
+        return ConductanceState(v, y.channels, y.ions)
 
     def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
         return output if path == "spike" else find(state, path, who="a conductance cell", also=("spike",))

@@ -1,15 +1,14 @@
 """Exponential integrate-and-fire."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Key
+from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Drive, Scalar, as_parameter
 from ..init import AbstractInitializer
-from ..init._base import values
 from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
 from ._compose import ResetKind, Surrogate, compose
-from ._membrane import AbstractMembrane, Voltage, as_rule
+from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
 
@@ -17,7 +16,7 @@ from ._refractory import RelativeRefractory
 _LARGEST = 35.0
 
 
-class ExponentialMembrane(AbstractMembrane):
+class ExponentialMembrane(VoltageMembrane):
     r"""A leaky integrator with an exponential upswing,
 
     $$\tau \dot v = -(v - v_\mathrm{rest}) + \Delta_T\, e^{(v - v_T)/\Delta_T} + R\,(i - g v),$$
@@ -63,9 +62,9 @@ class ExponentialMembrane(AbstractMembrane):
     def runs_away(self) -> bool:
         return True
 
-    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
-        rule = self.v_rest if self.v_init is None else self.v_init
-        return Voltage(values(rule, shape, key=key, dtype=self.v_rest.dtype, name="v_init"))
+    @property
+    def _begin(self) -> Array:
+        return self.v_rest
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
@@ -74,10 +73,6 @@ class ExponentialMembrane(AbstractMembrane):
         x = (y.v - self.v_t) * (1 / self.delta_t)
         upswing = self.delta_t * jnp.exp(jnp.where(x < _LARGEST, x, _LARGEST))
         return Voltage((self.v_rest - y.v + upswing + self.r * current) * (1 / self.tau))
-
-    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
-        del t, y, u
-        return None if self.sigma is None else Voltage(self.sigma)
 
 
 def ExpIF(

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
-from ..integrate import AbstractField, AbstractStepper, ExponentialEuler
+from ..integrate import AbstractField, AbstractStepper, Linear, Relaxation
+from ..integrate._exponential import relaxed
 from ..ops import fence
 from ._cable import SIEMENS, CableMembrane, CompartmentsState, columns, rows
 
@@ -63,7 +64,7 @@ class Hines(AbstractStepper):
             raise TypeError(
                 f"Hines got a {type(field).__name__}; it steps npt.neurons.Compartments alone: use ExponentialEuler"
             )
-        channels = _relaxed(field.kinetics(y), y.channels, t, dt)
+        channels = _relaxed(field.kinetics(y), y.channels, dt)
         now = CompartmentsState(y.voltages, channels, y.ions)
         currents, inward = field.currents(now)
         v = y.voltages
@@ -79,26 +80,14 @@ class Hines(AbstractStepper):
         new = rows(field.tree.solve(columns(own), columns(links), columns(load)), v.shape)
         if self.order == 2:
             new = 2 * new - v
-        return CompartmentsState(new, channels, _relaxed(field.ion_kinetics(now, inward), y.ions, t, dt))
+        return CompartmentsState(new, channels, _relaxed(field.ion_kinetics(now, inward), y.ions, dt))
 
 
-class _Declared(AbstractField):
-    """Variables whose coefficients are known."""
-
-    coefficients: Any
-
-    def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
-        raise NotImplementedError  # never asked for: all is declared
-
-    def linear(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
-        del t, y, u
-        return self.coefficients
-
-
-def _relaxed(kinetics: Any, y: Any, t: Scalar, dt: Scalar) -> Any:
+def _relaxed(kinetics: Any, y: Any, dt: Scalar) -> Any:
     """`y` after `dt`, exactly for the given coefficients."""
     if not jax.tree.leaves(y):
         return y
-    new = ExponentialEuler().step(_Declared(kinetics), t, y, None, dt, None)
-    leaves, structure = jax.tree.flatten(jax.tree.map(lambda a, b: jnp.broadcast_to(a, b.shape), new, y))
-    return jax.tree.unflatten(structure, fence(*leaves))
+    known = jax.tree.leaves(kinetics, is_leaf=lambda c: isinstance(c, Linear | Relaxation))
+    leaves, structure = jax.tree.flatten(y)
+    moved = [jnp.broadcast_to(relaxed(x, c, dt), x.shape) for x, c in zip(leaves, known, strict=True)]
+    return jax.tree.unflatten(structure, fence(*moved))

@@ -54,7 +54,27 @@ def initial(
     return values(default if rule is None else rule, like.shape, key=key, dtype=like.dtype, name=f"{name}_init")
 
 
-class LeakyMembrane(AbstractMembrane):
+class VoltageMembrane(AbstractMembrane):
+    """A membrane whose only variable is its voltage, with white noise of amplitude `sigma` if that is not `None`."""
+
+    sigma: eqx.AbstractVar[Float[Array, "..."] | None]
+    v_init: eqx.AbstractVar[Float[Array, "..."] | AbstractInitializer | None]
+
+    @property
+    @abc.abstractmethod
+    def _begin(self) -> Array:
+        """The initial voltage (mV) where there is no `v_init`."""
+
+    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
+        rule = self._begin if self.v_init is None else self.v_init
+        return Voltage(values(rule, shape, key=key, dtype=self._begin.dtype, name="v_init"))
+
+    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
+        del t, y, u
+        return None if self.sigma is None else Voltage(self.sigma)
+
+
+class LeakyMembrane(VoltageMembrane):
     r"""A leaky integrator, $\tau \dot v = -(v - v_\mathrm{rest}) + R\,(i - g v)$, with noise if asked for.
 
     **Arguments:**
@@ -88,9 +108,9 @@ class LeakyMembrane(AbstractMembrane):
         self.sigma = None if sigma is None else as_parameter(sigma)
         self.v_init = as_rule(v_init)
 
-    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
-        rule = self.v_rest if self.v_init is None else self.v_init
-        return Voltage(values(rule, shape, key=key, dtype=self.v_rest.dtype, name="v_init"))
+    @property
+    def _begin(self) -> Array:
+        return self.v_rest
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
@@ -104,7 +124,3 @@ class LeakyMembrane(AbstractMembrane):
         # times the reciprocal, which is taken once, where a division would be one for each neuron
         coefficients = Relaxation(leak * (1 / self.tau), (self.v_rest + self.r * u.i) / leak)
         return Voltage(coefficients)  # pyright: ignore[reportArgumentType]
-
-    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
-        del t, y, u
-        return None if self.sigma is None else Voltage(self.sigma)

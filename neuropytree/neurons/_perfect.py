@@ -1,20 +1,19 @@
 """The perfect integrate-and-fire neuron, which has no leak."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Key
+from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Drive, Scalar, as_parameter
 from ..init import AbstractInitializer
-from ..init._base import values
 from ..integrate import AbstractStepper, Linear
 from ..surrogate import PiecewiseExp
 from ._compose import ResetKind, Surrogate, compose
-from ._membrane import AbstractMembrane, Voltage, as_rule
+from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
 
 
-class PerfectMembrane(AbstractMembrane):
+class PerfectMembrane(VoltageMembrane):
     r"""An integrator without leak, $\tau \dot v = R\,(i - g v)$, with noise if asked for.
 
     **Arguments:**
@@ -22,13 +21,13 @@ class PerfectMembrane(AbstractMembrane):
     - `tau`: membrane time constant (ms); the capacitance is `tau / r`.
     - `r`: mV per unit of current.
     - `sigma`: noise amplitude ($\mathrm{mV}/\sqrt{\mathrm{ms}}$), or `None`.
-    - `v_init`: initial voltage (mV): a number, an array or an initializer.
+    - `v_init`: initial voltage (mV): a number, an array or an initializer; `None` is 0.
     """
 
     tau: Float[Array, "..."]
     r: Float[Array, "..."]
     sigma: Float[Array, "..."] | None
-    v_init: Float[Array, "..."] | AbstractInitializer
+    v_init: Float[Array, "..."] | AbstractInitializer | None
 
     def __init__(
         self,
@@ -36,14 +35,15 @@ class PerfectMembrane(AbstractMembrane):
         tau: ArrayLike,
         r: ArrayLike = 1.0,
         sigma: ArrayLike | None = None,
-        v_init: ArrayLike | AbstractInitializer = 0.0,
+        v_init: ArrayLike | AbstractInitializer | None = None,
     ):
         self.tau, self.r = as_parameter(tau), as_parameter(r)
         self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init = as_rule(v_init)  # pyright: ignore[reportAttributeAccessIssue]
+        self.v_init = as_rule(v_init)
 
-    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
-        return Voltage(values(self.v_init, shape, key=key, dtype=self.tau.dtype, name="v_init"))
+    @property
+    def _begin(self) -> Array:
+        return jnp.zeros_like(self.tau)  # every voltage is at rest
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
@@ -54,10 +54,6 @@ class PerfectMembrane(AbstractMembrane):
         del t, y
         gain = self.r / self.tau
         return Voltage(Linear(jnp.zeros_like(gain) if u.g is None else -gain * u.g, gain * u.i))  # pyright: ignore[reportArgumentType]
-
-    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
-        del t, y, u
-        return None if self.sigma is None else Voltage(self.sigma)
 
 
 def IF(

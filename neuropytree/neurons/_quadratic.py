@@ -1,19 +1,18 @@
 """Quadratic integrate-and-fire."""
 
-from jaxtyping import Array, ArrayLike, Float, Key
+from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Drive, Scalar, as_parameter
 from ..init import AbstractInitializer
-from ..init._base import values
 from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
 from ._compose import ResetKind, Surrogate, compose
-from ._membrane import AbstractMembrane, Voltage, as_rule
+from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
 
 
-class QuadraticMembrane(AbstractMembrane):
+class QuadraticMembrane(VoltageMembrane):
     r"""A membrane with a quadratic upswing,
 
     $$\tau \dot v = c\,(v - v_\mathrm{rest})(v - v_c) + R\,(i - g v),$$
@@ -54,19 +53,15 @@ class QuadraticMembrane(AbstractMembrane):
         self.sigma = None if sigma is None else as_parameter(sigma)
         self.v_init = as_rule(v_init)
 
-    def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> Voltage:
-        rule = self.v_rest if self.v_init is None else self.v_init
-        return Voltage(values(rule, shape, key=key, dtype=self.v_rest.dtype, name="v_init"))
+    @property
+    def _begin(self) -> Array:
+        return self.v_rest
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
         upswing = (self.c / self.tau) * ((y.v - self.v_rest) * (y.v - self.v_c))
         return Voltage(upswing + (self.r / self.tau) * current)
-
-    def diffusion(self, t: Scalar, y: Voltage, u: Drive) -> Voltage | None:
-        del t, y, u
-        return None if self.sigma is None else Voltage(self.sigma)
 
 
 def QuaIF(
