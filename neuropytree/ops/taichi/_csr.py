@@ -156,9 +156,10 @@ def transposed_matvec(real, homo: bool, size: int):
     return body
 
 
-def _outer(real, p_size: int, q_size: int):
-    """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them."""
-    masked = masking(real, q_size)
+def _outer(real, p_size: int, q_size: int, *, total: bool = False):
+    """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them. With
+    `total`, `out[0]` gets the sum over all edges, and parts have outputs of their own."""
+    masked, product = masking(real, q_size), masking(real, 8)
 
     @ti.func
     def body(
@@ -184,63 +185,27 @@ def _outer(real, p_size: int, q_size: int):
         group = next_group(p_words, p_size, start + share(count, part, parts), end)
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
             group = end
+        all_rows = ti.cast(0, ti.f64)
         done = 0
         while group < end and (done < budget or parts > 1):
             for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
                 pre = get(p, p_row, i)
                 if not silent(pre):
                     done += indptr[i + 1] - indptr[i]
-                    for e in range(indptr[i], indptr[i + 1]):
-                        add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
+                    if ti.static(total):
+                        row = ti.cast(0, real)
+                        for e in range(indptr[i], indptr[i + 1]):
+                            row += ti.cast(get(q, q_row, indices[e]), real)
+                        all_rows += ti.cast(product(ti.cast(pre, real), row), ti.f64)
+                    else:
+                        for e in range(indptr[i], indptr[i + 1]):
+                            add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
             group = next_group(p_words, p_size, group + 1, end)
-        return ti.select(group < end, group - first // GROUP, -1), done, 0
-
-    return body
-
-
-def _total(real, p_size: int, q_size: int):
-    """`out[0] += sum p[i] * q[j]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them,
-    with outputs of their own."""
-    masked = masking(real, q_size)
-
-    @ti.func
-    def body(
-        out: ANY,
-        p_words: ANY,
-        p: ANY,
-        q_words: ANY,
-        q: ANY,
-        indices: ANY,
-        indptr: ANY,
-        begin,
-        budget,
-        part,
-        parts,
-        o,
-        p_row,
-        q_row,
-    ):
-        n, n_q = indptr.shape[0] - 1, q.shape[ti.static(len(q.shape) - 1)]
-        first = p_row * n
-        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(count, part + 1, parts)
-        group = next_group(p_words, p_size, start + share(count, part, parts), end)
-        if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
-            group = end
-        total = ti.cast(0, ti.f64)
-        done = 0
-        while group < end and (done < budget or parts > 1):
-            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
-                pre = get(p, p_row, i)
-                if not silent(pre):
-                    done += indptr[i + 1] - indptr[i]
-                    row = ti.cast(0, real)
-                    for e in range(indptr[i], indptr[i + 1]):
-                        row += masked(ti.cast(pre, real), get(q, q_row, indices[e]))
-                    total += ti.cast(row, ti.f64)
-            group = next_group(p_words, p_size, group + 1, end)
-        add(out, o, 0, ti.cast(total, real))
-        return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
+        own = 0
+        if ti.static(total):
+            add(out, o, 0, ti.cast(all_rows, real))
+            own = left(done, start, group, end)
+        return ti.select(group < end, group - first // GROUP, -1), done, own
 
     return body
 
@@ -402,7 +367,7 @@ def _kernels() -> dict[str, Kernel]:
             kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched)
             operands = (values, p_operand, q_operand, *edges)
             kernels[f"npt_csr_outer_{name}_{p}_{q}{suffix}"] = Kernel(kernel, operands, parts=4)
-            total = _sampled(_total(real, p_size, q_size), real, p_event, q_event, batched)
+            total = _sampled(_outer(real, p_size, q_size, total=True), real, p_event, q_event, batched)
             kernels[f"npt_csr_total_{name}_{p}_{q}{suffix}"] = Kernel(total, operands, parts=1)
             if not batched:
                 fresh, plain = _fresh_outer(real, p_event, q_event, q_size), kinds(name, words=False)

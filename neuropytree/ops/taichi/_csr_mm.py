@@ -20,7 +20,9 @@ from ._csr import matvec, transposed_matvec
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
 LANES = 8
-MANY = 4  # with more events than one of so many, a transposed product goes along the rows
+# with more events than one of so many, a transposed product goes along the rows; earlier where each edge has a weight and
+# these are too many for the cache, since those of a column lie far apart
+MANY, MANY_FAR, CACHED = 4, 16, 1 << 21
 
 
 @ti.func
@@ -207,7 +209,7 @@ def _viewed_vector(real, event, homo: bool, size: int):
         ti.loop_config(serialize=True)
         for _ in range(1):
             begin, budget, part, parts = span[0], span[1], span[2], span[3]
-            if _count(y, 0, y.shape[0]) <= y.shape[0] // MANY:
+            if _count(y, 0, y.shape[0]) <= y.shape[0] // ti.select(weight.shape[0] > CACHED, MANY_FAR, MANY):
                 stop, _done, own = scattered(
                     out, weight, words, y, rows, starts, order, begin, budget, part, parts, 0, 0, 0
                 )
