@@ -167,6 +167,9 @@ def test_a_zero_event_meets_no_weight(zero, impl):
     np.testing.assert_array_equal(case.transposed(w, jnp.full(9, zero)), np.ones(12))
     np.testing.assert_array_equal(case.outer(jnp.full(12, zero), jnp.full(9, jnp.inf)), np.ones(case.room))
     assert np.isnan(case.matvec(jnp.ones(case.room), jnp.full(12, jnp.nan))).any()
+    shared = Case(12, 9, 40, impl, shared=True, room=0)
+    _, pull = jax.vjp(lambda w: shared.matvec(w, jnp.full(12, jnp.inf)), jnp.ones(()))
+    np.testing.assert_array_equal(pull(jnp.full(9, zero))[0], 0.0)
 
 
 def test_against_scipy(impl):

@@ -99,12 +99,16 @@ def listed(x):
     events = npt.ops.compact(x, n)
     return npt.ops.csr_matvec_compact(W.weight, events, W.indices, W.indptr, acc=jnp.zeros(n))
 
+def through(w):
+    return npt.ops.csr_matvec(w, x, W.indices, W.indptr, acc=jnp.zeros(n)) @ y
+
 edges, rows = (W.weight, xs.T, W.indices, W.indptr), np.repeat(np.arange(n, dtype=np.int32), k)
 programs = {
     "matvec": lambda: W(x),
     "transposed": lambda: transposed(y),
     "by columns": lambda: W.transpose(x),
     "outer": lambda: W.outer(x, y),
+    "shared weight": lambda: jax.grad(through)(jnp.asarray(0.5)),
     "batch": lambda: jax.vmap(W)(xs),
     "batch of outer": lambda: jax.vmap(W.outer, (0, None))(xs[:2], y),
     "matrix": lambda: npt.ops.csr_matmat(W.weight, xs.T, W.indices, W.indptr, acc=jnp.zeros((n, 4))),
@@ -130,7 +134,7 @@ moved = np.where(np.asarray(x)[rows] != 0, np.clip(W.weight + (x[rows] * y[indic
 paired = np.where(np.asarray(x)[indices] != 0, np.clip(W.weight + (y[rows] * x[indices]), -1, 1), W.weight)
 expected = {
     "matvec": dense.T @ x, "transposed": dense @ y, "by columns": dense @ x, "outer": x[rows] * y[indices],
-    "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
+    "shared weight": np.sum(x[rows] * y[indices]), "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
     "few columns": dense @ few, "dense": dense.T @ few, "drawn": drawn.to_dense().T @ x,
     "transposed matrix": dense @ xs.T, "matrix by columns": dense @ xs.T, "list": x[rows] * y[indices],
     "outer of matrices": np.sum(np.asarray(xs)[:, rows] * np.asarray(xs)[:, indices], axis=0),
