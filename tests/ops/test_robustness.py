@@ -134,7 +134,8 @@ moved = np.where(np.asarray(x)[rows] != 0, np.clip(W.weight + (x[rows] * y[indic
 paired = np.where(np.asarray(x)[indices] != 0, np.clip(W.weight + (y[rows] * x[indices]), -1, 1), W.weight)
 expected = {
     "matvec": dense.T @ x, "transposed": dense @ y, "by columns": dense @ x, "outer": x[rows] * y[indices],
-    "shared weight": np.sum(x[rows] * y[indices]), "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
+    "shared weight": np.sum(x[rows] * y[indices]),
+    "batch": xs @ dense, "matrix": dense.T @ xs.T, "on pre": moved, "on post": paired, "listed": dense.T @ x,
     "few columns": dense @ few, "dense": dense.T @ few, "drawn": drawn.to_dense().T @ x,
     "transposed matrix": dense @ xs.T, "matrix by columns": dense @ xs.T, "list": x[rows] * y[indices],
     "outer of matrices": np.sum(np.asarray(xs)[:, rows] * np.asarray(xs)[:, indices], axis=0),
