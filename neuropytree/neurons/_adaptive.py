@@ -42,6 +42,21 @@ class AdaptiveMembrane(AbstractMembrane):
     - `a`: current per mV.
     - `tau_w`: time constant (ms).
     - `w_init`: initial current, a number, an array or an initializer; `None` is 0, that of `v_rest`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.AdaptiveMembrane(parts.LeakyMembrane(v_rest=-60.0, tau=20.0), a=0.5, tau_w=100.0)
+        cell = parts.PointNeuron(
+            3,
+            membrane=membrane,
+            threshold=parts.Threshold(-50.0, None),
+            reset=parts.HardReset(-60.0),
+            jumps={"w": parts.Jump(add=1.0)},
+        )
+        ```
     """
 
     membrane: AbstractMembrane

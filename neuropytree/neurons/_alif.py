@@ -31,6 +31,17 @@ class TracedMembrane(AbstractMembrane):
     - `membrane`: a membrane whose only variable is its voltage.
     - `tau_a`: time constant of the trace (ms).
     - `a_init`: initial trace, a number, an array or an initializer; `None` is 0.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.TracedMembrane(parts.LeakyMembrane(v_rest=-60.0, tau=20.0), tau_a=200.0)
+        cell = parts.PointNeuron(
+            3, membrane=membrane, threshold=parts.AdaptiveThreshold(-50.0, 1.6, None), jumps={"a": parts.Jump(add=1.0)}
+        )
+        ```
     """
 
     membrane: AbstractMembrane

@@ -32,6 +32,16 @@ class ExponentialMembrane(VoltageMembrane):
     - `r`, `sigma`, `v_init`: as in `LeakyMembrane`.
 
     Source: Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel 2003, doi:10.1523/JNEUROSCI.23-37-11628.2003.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.ExponentialMembrane(v_rest=-65.0, v_t=-59.9, delta_t=3.48, tau=10.0)
+        threshold, reset = parts.Threshold(-50.0, None), parts.HardReset(-60.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, reset=reset)
+        ```
     """
 
     v_rest: Float[Array, "..."]

@@ -39,6 +39,15 @@ class FitzHughNagumoMembrane(AbstractMembrane):
 
     Source: FitzHugh 1961, doi:10.1016/S0006-3495(61)86902-6; Nagumo, Arimoto & Yoshizawa 1962,
     doi:10.1109/JRPROC.1962.288235.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.FitzHughNagumoMembrane(tau=10.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.8, None))
+        ```
     """
 
     a: Float[Array, "..."]

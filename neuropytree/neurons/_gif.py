@@ -40,6 +40,17 @@ class MihalasNieburMembrane(AbstractMembrane):
     - `k1`, `k2`: rates of the currents (1/ms).
 
     Source: Mihalas & Niebur 2009, doi:10.1162/neco.2008.12-07-680.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        leaky = parts.LeakyMembrane(v_rest=-60.0, tau=20.0)
+        membrane = parts.MihalasNieburMembrane(leaky, v_th_inf=-50.0, a=0.01, b=0.01, k1=0.2, k2=0.02)
+        threshold, reset = parts.StateThreshold(None), parts.HardReset(-60.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, reset=reset)
+        ```
     """
 
     membrane: LeakyMembrane

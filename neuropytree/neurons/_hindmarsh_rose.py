@@ -39,6 +39,15 @@ class HindmarshRoseMembrane(AbstractMembrane):
       for `y` and `z` that of the initial `v`.
 
     Source: Hindmarsh & Rose 1984, doi:10.1098/rspb.1984.0024.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.HindmarshRoseMembrane(b=2.7)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.0, None))
+        ```
     """
 
     a: Float[Array, "..."]

@@ -40,6 +40,18 @@ class IzhikevichMembrane(AbstractMembrane):
     - `u_init`: initial recovery; `None` is `b` times the initial voltage.
 
     Source: Izhikevich 2003, doi:10.1109/TNN.2003.820440.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.IzhikevichMembrane(a=0.02, b=0.2)
+        jumps = {"u": parts.Jump(add=8.0)}
+        cell = parts.PointNeuron(
+            3, membrane=membrane, threshold=parts.Threshold(30.0, None), reset=parts.HardReset(-65.0), jumps=jumps
+        )
+        ```
     """
 
     a: Float[Array, "..."]

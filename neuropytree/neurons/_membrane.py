@@ -87,6 +87,16 @@ class LeakyMembrane(VoltageMembrane):
     - `v_init`: initial voltage (mV): a number, an array or an initializer; `None` is `v_rest`.
 
     Source: Lapicque 1907; Abbott 1999, doi:10.1016/S0361-9230(99)00161-6.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.LeakyMembrane(v_rest=-60.0, tau=20.0)
+        threshold, reset = parts.Threshold(-50.0, None), parts.HardReset(-60.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, reset=reset)
+        ```
     """
 
     v_rest: Float[Array, "..."]

@@ -22,6 +22,16 @@ class PerfectMembrane(VoltageMembrane):
     - `r`: mV per unit of current.
     - `sigma`: noise amplitude ($\mathrm{mV}/\sqrt{\mathrm{ms}}$), or `None`.
     - `v_init`: initial voltage (mV): a number, an array or an initializer; `None` is 0.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.PerfectMembrane(tau=20.0)
+        threshold, reset = parts.Threshold(15.0, None), parts.HardReset(0.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, reset=reset)
+        ```
     """
 
     tau: Float[Array, "..."]

@@ -27,6 +27,16 @@ class QuadraticMembrane(VoltageMembrane):
     - `r`, `sigma`, `v_init`: as in `LeakyMembrane`.
 
     Source: Latham, Richmond, Nelson & Nirenberg 2000, doi:10.1152/jn.2000.83.2.808.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.QuadraticMembrane(v_rest=-65.0, v_c=-50.0, c=0.07, tau=10.0)
+        threshold, reset = parts.Threshold(-30.0, None), parts.HardReset(-60.0)
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, reset=reset)
+        ```
     """
 
     v_rest: Float[Array, "..."]

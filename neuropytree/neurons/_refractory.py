@@ -17,6 +17,13 @@ class Refractory(eqx.Module):
     **Arguments:**
 
     - `t_ref`: in ms.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        rule = npt.neurons.Refractory(5.0)
+        ```
     """
 
     t_ref: Float[Array, "..."]

@@ -47,6 +47,13 @@ class HardReset(AbstractReset):
 
     - `v_reset`: in mV.
     - `detach`: whether no gradient flows through the spike of the reset (it does through the output).
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        reset = npt.neurons.HardReset(-60.0, detach=True)
+        ```
     """
 
     v_reset: Float[Array, "..."]
@@ -70,6 +77,13 @@ class SoftReset(AbstractReset):
 
     - `v_reset`: in mV.
     - `detach`: whether no gradient flows through the spike of the reset (it does through the output).
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        reset = npt.neurons.SoftReset(-60.0)
+        ```
     """
 
     v_reset: Float[Array, "..."]

@@ -50,6 +50,13 @@ class Threshold(AbstractThreshold):
     - `v_th`: threshold (mV).
     - `surrogate`: what stands for the derivative of a spike with respect to $v - v_\mathrm{th}$; spikes are then 0 or 1
       in the dtype of `v`. With `None` spikes are booleans: a quarter of the memory, and no gradient.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        threshold = npt.neurons.Threshold(-50.0, npt.surrogate.Sigmoid())
+        ```
     """
 
     memoryless = True
@@ -82,6 +89,13 @@ class AdaptiveThreshold(AbstractThreshold):
     - `surrogate`: as in `Threshold`.
 
     The membrane's state must have an `a`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        threshold = npt.neurons.AdaptiveThreshold(-50.0, 1.6, npt.surrogate.Sigmoid())
+        ```
     """
 
     memoryless = True
@@ -114,6 +128,13 @@ class StateThreshold(AbstractThreshold):
     - `surrogate`: as in `Threshold`.
 
     The membrane's state must have a `v_th`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        threshold = npt.neurons.StateThreshold(npt.surrogate.Sigmoid())
+        ```
     """
 
     memoryless = True
