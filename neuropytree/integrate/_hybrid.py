@@ -148,6 +148,7 @@ def hybrid_solve(
     )  # fmt: skip
     begin, end, jumps = (jnp.asarray(() if t is None else t, dtype) for t in (t0, t1, jump_ts))
     functions = (vector_field, hold_field, event, reset, hold)
+    settings |= {"crossings": reset is None}
     return solve(functions, y0, begin, end, begin, args=_numbers(args, dtype), jump_ts=jumps, **settings)
 
 
@@ -209,8 +210,9 @@ def solve(
     max_spikes: int,
     max_steps: int,
     throw: bool,
+    crossings: bool,
 ) -> HybridSolution:
-    """`hybrid_solve`, of a state that is held until `release`."""
+    """`hybrid_solve`, of a state that is held until `release`; `crossings` as in `Problem`."""
     for name, times in (("ts", ts), ("jump_ts", jump_ts)):
         if times.ndim != 1:
             raise ValueError(f"{name} has shape {times.shape}; expected a list of times")
@@ -233,6 +235,7 @@ def solve(
         dtmax=dtmax,
         max_spikes=max_spikes,
         max_steps=max_steps,
+        crossings=crossings,
     )
     ys = jax.tree.map(lambda y: jnp.full((ts.shape[0], *y.shape), jnp.inf, y.dtype), y0)
     nodes, start = _nodes(t0, t1, ts, jump_ts), Start(t0, y0, release)

@@ -34,6 +34,8 @@ class Problem(eqx.Module):
     dtmax: Float[Array, ""]
     max_spikes: int = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
+    # whether an event is a crossing from below whatever `reset` does: none at once, and each only after a time below
+    crossings: bool = eqx.field(static=True)
 
     def field(self, held: Bool[Array, ""]) -> Function:
         """The vector field; while the state is `held`, the other one."""

@@ -79,7 +79,7 @@ def search(
         hi=start.t,
         guess=start.t,
         landings=zero,
-        armed=jnp.asarray(p.reset is not None) | (p.event(start.t, start.y, p.args) < 0),
+        armed=jnp.asarray(not p.crossings) | (p.event(start.t, start.y, p.args) < 0),
         release=start.release,
         held=start.release > start.t,
         node=zero,
@@ -145,7 +145,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
 
     # an event at the beginning: at t0, at a release, or because the event itself jumped
     g0 = event(s.t, s.y)
-    at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (p.reset is not None)
+    at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (not p.crossings)
 
     # an event within the step, on its interpolant
     times = s.t + (end - s.t) * jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
@@ -170,7 +170,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         after, release = after_event(p, t, y)
         # whether the reset touches the event at all: seen at two states, since one may be reset to itself
         moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
-        return t, after, release, moved, moved & (event(t, after) >= 0)
+        above = event(t, after) >= 0
+        if p.crossings:
+            return t, after, release, moved & ~above, jnp.zeros((), bool)
+        return t, after, release, moved, moved & above
 
     def none() -> Any:
         return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool)
@@ -187,6 +190,8 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     what = sum((bit * x.astype(jnp.int32) for bit, x in kinds), jnp.zeros((), jnp.int32))
     status = jnp.where(above, ABOVE, jnp.where(full, OVERFLOW, jnp.where(stuck, TOO_SMALL, s.status)))
     still_armed = jnp.where(moves & ~s.held, armed, s.armed | hit)
+    if p.crossings:
+        still_armed = jnp.where(releases, values[-1] < 0, still_armed)
     return _State(
         t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
         y=select(spikes, y_after, select(moves, y1, s.y)),
@@ -195,7 +200,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         hi=jnp.where(hit, jnp.minimum(right + slack, end), hi),
         guess=jnp.where(hit, left + (right - left) * share, guess),
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
-        armed=jnp.where(spikes, moved | (rests & (p.reset is not None)), still_armed),
+        armed=jnp.where(spikes, moved | (rests & (not p.crossings)), still_armed),
         release=jnp.where(spikes, release, s.release),
         # a hold of no length is one too, or its length would have no derivative
         held=jnp.where(spikes, p.hold is not None, s.held & ~releases),

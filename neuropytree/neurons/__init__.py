@@ -16,6 +16,7 @@ from ._conductance import ConductanceMembrane as ConductanceMembrane
 from ._conductance import ConductanceState as ConductanceState
 from ._connor_stevens import ConnorStevens as ConnorStevens
 from ._crossing import Crossing as Crossing
+from ._crossing import MovingCrossing as MovingCrossing
 from ._exact import exact_spikes as exact_spikes
 from ._exponential import ExpIF as ExpIF
 from ._exponential import ExponentialMembrane as ExponentialMembrane

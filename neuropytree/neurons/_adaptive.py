@@ -6,10 +6,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
+from ._arguments import real
+from ._base import normalise_size
 from ._compose import ResetKind, Surrogate, compose
 from ._exponential import ExponentialMembrane
 from ._membrane import AbstractMembrane, Voltage, as_rule, initial
@@ -72,8 +74,13 @@ class AdaptiveMembrane(AbstractMembrane):
         tau_w: ArrayLike,
         w_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.membrane, self.a, self.tau_w = membrane, as_parameter(a), as_parameter(tau_w)
-        self.w_init = as_rule(w_init)
+        if not hasattr(membrane, "v_rest"):
+            raise TypeError(
+                f"membrane is a {type(membrane).__name__}, which has no v_rest; expected a LeakyMembrane, an "
+                "ExponentialMembrane or a QuadraticMembrane"
+            )
+        self.membrane, self.a, self.tau_w = membrane, real(a, "a"), real(tau_w, "tau_w", positive=True)
+        self.w_init = as_rule(w_init, "w_init")
 
     @property
     def runs_away(self) -> bool:
@@ -174,7 +181,7 @@ def AdExIF(
         reset=reset,
         v_reset=v_reset,
         detach_reset=detach_reset,
-        jumps={"w": Jump(add=b)},
+        jumps={"w": Jump(add=real(b, "b", shape=normalise_size(size)))},
         t_ref=t_ref,
         relative=relative,
         noisy=sigma is not None,
@@ -250,7 +257,7 @@ def AdQuaIF(
         reset=reset,
         v_reset=v_reset,
         detach_reset=detach_reset,
-        jumps={"w": Jump(add=b)},
+        jumps={"w": Jump(add=real(b, "b", shape=normalise_size(size)))},
         t_ref=t_ref,
         relative=relative,
         noisy=sigma is not None,

@@ -4,10 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
+from ._arguments import real
 from ._compose import ResetKind, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage, as_rule, initial
 from ._point import PointNeuron
@@ -51,7 +52,11 @@ class TracedMembrane(AbstractMembrane):
     def __init__(
         self, membrane: AbstractMembrane, *, tau_a: ArrayLike, a_init: ArrayLike | AbstractInitializer | None = None
     ):
-        self.membrane, self.tau_a, self.a_init = membrane, as_parameter(tau_a), as_rule(a_init)
+        self.membrane, self.tau_a, self.a_init = (
+            membrane,
+            real(tau_a, "tau_a", positive=True),
+            as_rule(a_init, "a_init"),
+        )
 
     @property
     def runs_away(self) -> bool:
@@ -120,7 +125,7 @@ def ALIF(
     - `v_reset`: in mV; `v_rest` unless given. What is subtracted doesn't depend on the adaptation.
     - `v_init`, `a_init`: initial voltage (mV) and adaptation, a number, array or initializer; `None` starts at rest,
       which is `v_rest` and 0.
-    - `reset`: as in `LIF`; with `None` the neuron spikes in every step until its threshold has risen above the voltage.
+    - `reset`: as in `LIF`; with `None` a spike is where the voltage gets above the moving threshold.
     - `detach_reset`: as in `LIF`; the spike that raises the threshold keeps its gradient.
     - `r`, `t_ref`, `relative`, `sigma`, `surrogate`, `stepper`: as in `LIF`. While the voltage is held, `a` goes on.
 

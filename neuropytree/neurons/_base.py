@@ -6,8 +6,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from .._types import AbstractDynamics, Spikes
+from ._arguments import fits
 from ._membrane import AbstractMembrane
 
 
@@ -42,21 +44,15 @@ class AbstractNeuron(AbstractDynamics):
 def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
     """`size` as a shape. **Raises:** `ValueError` unless it is a whole number or a tuple of such, none negative."""
     shape = size if isinstance(size, tuple) else (size,)
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
+    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in shape):
         raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0")
-    return shape
+    return tuple(map(int, shape))
 
 
 def check_shapes(parts: Any, target: tuple[int, ...]) -> None:
     """**Raises:** `ValueError` naming the first parameter in `parts` that isn't one number, or one for each neuron."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
         shape = getattr(leaf, "shape", ())
-        if shape != () and not _fits(shape, target):
+        if shape != () and not fits(shape, target):
             name = jax.tree_util.keystr(path).lstrip(".")
             raise ValueError(f"parameter '{name}' has shape {shape}; expected () or {target}, one for each neuron")
-
-
-def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    if len(shape) > len(target):
-        return False
-    return all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))

@@ -1,26 +1,35 @@
 """What the named constructors of point neurons have in common."""
 
+import inspect
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from jaxtyping import ArrayLike
 
 from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
-from ._crossing import Crossing
+from ._arguments import check_kind, check_order, real
+from ._base import normalise_size
+from ._crossing import Crossing, MovingCrossing
 from ._membrane import AbstractMembrane
 from ._point import PointNeuron
 from ._refractory import Refractory, RelativeRefractory
 from ._reset import AbstractJump, AbstractReset, HardReset, SoftReset
-from ._threshold import AbstractThreshold, Threshold
+from ._threshold import AbstractThreshold, AdaptiveThreshold, Threshold
 
 ResetKind = Literal["hard", "soft"] | None
 Surrogate = AbstractSurrogate | type[AbstractSurrogate] | None
 
 
 def instance(surrogate: Surrogate) -> AbstractSurrogate | None:
-    """A surrogate; a class is called for its default parameters."""
-    return surrogate() if isinstance(surrogate, type) else surrogate
+    """A surrogate; a class is called for its default parameters.
+
+    **Raises:** `TypeError` for anything else.
+    """
+    given: Any = surrogate
+    made: Any = given() if inspect.isclass(given) else given
+    check_kind(made, AbstractSurrogate, "surrogate")
+    return made
 
 
 def compose(
@@ -29,7 +38,7 @@ def compose(
     *,
     threshold: ArrayLike | AbstractThreshold,
     reset: ResetKind,
-    v_reset: ArrayLike,
+    v_reset: ArrayLike | None,
     detach_reset: bool,
     jumps: Mapping[str, AbstractJump] | None = None,
     t_ref: ArrayLike | None,
@@ -37,22 +46,30 @@ def compose(
     noisy: bool,
     surrogate: Surrogate,
     stepper: AbstractStepper | None,
+    reset_name: str = "v_reset",
 ) -> PointNeuron:
     """A point neuron from the arguments that constructors share; `threshold` is a voltage, or a threshold.
 
-    **Raises:** `ValueError` for an unknown `reset`.
+    `reset_name` is what the constructor calls its `v_reset`.
+
+    **Raises:** `ValueError` for an unknown `reset`, one without a voltage, or one that leads above the threshold.
     """
     if reset not in ("hard", "soft", None):
         raise ValueError(f"reset is {reset!r}; expected 'hard', 'soft' or None")
+    # without a reset the voltage stays above the threshold for many steps of one spike
     if not isinstance(threshold, AbstractThreshold):
-        # without a reset the voltage stays above the threshold for many steps of one spike
         threshold = (Crossing if reset is None else Threshold)(threshold, instance(surrogate))
+    elif reset is None:
+        threshold = MovingCrossing(threshold)
     change: AbstractReset | None = None
     if reset is not None:
+        if v_reset is None:
+            raise ValueError(f"reset is {reset!r}, but {reset_name} is None: say to which voltage a spike leads")
+        v_reset = real(v_reset, reset_name, shape=normalise_size(size))
         change = (HardReset if reset == "hard" else SoftReset)(v_reset, detach=detach_reset)
     if stepper is None:
         stepper = ExponentialEulerMaruyama() if noisy else ExponentialEuler()
-    return PointNeuron(
+    cell = PointNeuron(
         size,
         membrane=membrane,
         threshold=threshold,
@@ -62,3 +79,6 @@ def compose(
         relative=relative,
         stepper=stepper,
     )
+    if v_reset is not None and isinstance(threshold, Threshold | AdaptiveThreshold):
+        check_order(v_reset, reset_name, threshold.v_th, "v_th")
+    return cell

@@ -6,8 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Spikes, as_parameter
+from .._types import Spikes
 from ..surrogate import AbstractSurrogate
+from ._arguments import check_kind, real
 from ._threshold import AbstractThreshold
 
 
@@ -40,10 +41,11 @@ class Crossing(AbstractThreshold):
     surrogate: AbstractSurrogate | None
 
     def __init__(self, v_th: ArrayLike, surrogate: AbstractSurrogate | None):
-        self.v_th, self.surrogate = as_parameter(v_th), surrogate
+        self.v_th, self.surrogate = real(v_th, "v_th", infinite=True), surrogate
+        check_kind(surrogate, AbstractSurrogate, "surrogate")
 
     def __call__(self, old: Float[Array, "..."], new: Float[Array, "..."]) -> Spikes:
-        return self.spikes(old, new, self.v_th)
+        return self.spikes(old, new, self.v_th, self.v_th)
 
     def level(self, y: Any) -> Float[Array, "..."]:
         del y
@@ -53,10 +55,61 @@ class Crossing(AbstractThreshold):
         del y
         return self.v_th
 
-    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
-        if self.surrogate is None:
-            return (old < level) & (new >= level)
-        return _crossing(old - level, new - level, self.surrogate)
+    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
+        return _crosses(old, new, before, level, self.surrogate)
+
+
+class MovingCrossing(AbstractThreshold):
+    r"""A neuron without reset whose threshold moves spikes where its voltage gets above it within a step,
+
+    $$s = [v_\mathrm{old} < v_\mathrm{th,old}]\,[v_\mathrm{new} \ge v_\mathrm{th,new}],$$
+
+    whichever of them has moved. The derivatives are those of `Crossing`.
+
+    **Arguments:**
+
+    - `threshold`: the threshold that is crossed, whose surrogate is used.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        membrane = parts.TracedMembrane(parts.LeakyMembrane(v_rest=-60.0, tau=20.0), tau_a=200.0)
+        threshold = parts.MovingCrossing(parts.AdaptiveThreshold(-50.0, 1.6, None))
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=threshold, jumps={"a": parts.Jump(add=1.0)})
+        ```
+    """
+
+    memoryless = False
+    threshold: AbstractThreshold
+
+    def __init__(self, threshold: AbstractThreshold):
+        check_kind(threshold, AbstractThreshold, "threshold", optional=False)
+        self.threshold = threshold
+
+    @property
+    def surrogate(self) -> AbstractSurrogate | None:
+        return self.threshold.surrogate
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.threshold.reads
+
+    def level(self, y: Any) -> Float[Array, "..."]:
+        return self.threshold.level(y)
+
+    def base(self, y: Any) -> Float[Array, "..."]:
+        return self.threshold.base(y)
+
+    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
+        return _crosses(old, new, before, level, self.surrogate)
+
+
+def _crosses(old: Array, new: Array, before: Array, level: Array, surrogate: AbstractSurrogate | None) -> Spikes:
+    if surrogate is None:
+        return (old < before) & (new >= level)
+    return _crossing(old - before, new - level, surrogate)
 
 
 @eqx.filter_custom_jvp

@@ -82,11 +82,17 @@ class _Neuron(eqx.Module):
         assert self.refractory is not None
         return self.refractory.t_ref
 
+    def acts(self) -> bool:
+        """Whether a spike does anything."""
+        return bool(self.reset or self.jumps or self.refractory or self.relative)
+
+    def crossings(self) -> bool:
+        """Whether a spike is a crossing from below, as opposed to a voltage above the threshold."""
+        return not self.threshold.memoryless or not self.acts()
+
     def functions(self) -> tuple[Any, ...]:
-        rests = self.refractory is not None
-        acts = self.reset is not None or self.jumps or rests or self.relative is not None
-        held, t_ref = (self.held, self.t_ref) if rests else (None, None)
-        return self.vector_field, held, self.event, self.after if acts else None, t_ref
+        held, t_ref = (None, None) if self.refractory is None else (self.held, self.t_ref)
+        return self.vector_field, held, self.event, self.after if self.acts() else None, t_ref
 
 
 def exact_spikes(
@@ -133,7 +139,8 @@ def exact_spikes(
 
     **Returns:** an `integrate.HybridSolution`: `spike_times` of shape `(*cell.shape, max_spikes)`, `n_spikes` of the
     cell's shape, and the membrane state at `ts`, time as axis 0. A neuron that is at or above its threshold at the
-    beginning, or when its refractory period ends, spikes there and then.
+    beginning, or when its refractory period ends, spikes there and then; one without
+    reset not before it has been below.
 
     **Raises:** `ValueError` for a cell with noise, a conductance cell with `t_ref`, an input of the wrong shape; and
     what `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that does not lead below the threshold.
@@ -181,6 +188,7 @@ def exact_spikes(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
+    settings |= {"crossings": neuron.crossings()}
     end = begin + jnp.asarray(duration, dtype)
     sol = _population(neuron, y0, begin, end, release, jumps, cell.shape, settings)
     return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))

@@ -4,15 +4,17 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
-from ._compose import Surrogate, compose
+from ._arguments import real
+from ._compose import ResetKind, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
+from ._refractory import RelativeRefractory
 
 
 class FitzHughNagumoState(eqx.Module):
@@ -67,9 +69,9 @@ class FitzHughNagumoMembrane(AbstractMembrane):
         v_init: ArrayLike | AbstractInitializer | None = None,
         w_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.a, self.b, self.tau = as_parameter(a), as_parameter(b), as_parameter(tau)
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init, self.w_init = as_rule(v_init), as_rule(w_init)
+        self.a, self.b, self.tau = real(a, "a"), real(b, "b", positive=True), real(tau, "tau", positive=True)
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init, self.w_init = as_rule(v_init, "v_init"), as_rule(w_init, "w_init")
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> FitzHughNagumoState:
         rest = leftmost_root(jnp.ones_like(self.b) / 3, jnp.zeros_like(self.b), 1 / self.b - 1, self.a / self.b)
@@ -100,9 +102,14 @@ def FitzHughNagumo(
     b: ArrayLike = 0.8,
     tau: ArrayLike = 12.5,
     v_th: ArrayLike = 1.8,
+    v_reset: ArrayLike | None = None,
+    t_ref: ArrayLike | None = None,
+    relative: RelativeRefractory | None = None,
     sigma: ArrayLike | None = None,
     v_init: ArrayLike | AbstractInitializer | None = None,
     w_init: ArrayLike | AbstractInitializer | None = None,
+    reset: ResetKind = None,
+    detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
     stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
@@ -110,7 +117,8 @@ def FitzHughNagumo(
 
     $$\dot v = v - v^3/3 - w + i - g v, \qquad \tau \dot w = v + a - b w.$$
 
-    They have no reset: a spike is where the voltage crosses `v_th` from below. Voltages and currents have no unit.
+    A spike resets nothing unless asked for: it is where the voltage crosses `v_th` from below. Voltages and currents
+    have no unit.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
@@ -122,7 +130,9 @@ def FitzHughNagumo(
       otherwise.
     - `v_init`, `w_init`: initial values, numbers, arrays or initializers; `None` starts at rest without input (-1.2 and
       -0.62 with the defaults; BrainPy's start at 0).
-    - `surrogate`, `stepper`: as in `LIF`.
+    - `reset`: what a spike does to the voltage, as in `LIF`, with `v_reset` given. `None`, as the model has it, leaves
+      it alone; a spike is then where the voltage crosses `v_th` from below.
+    - `t_ref`, `relative`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. While the voltage is held, `w` goes on.
 
     **Returns:** a `PointNeuron`; its state has `v` and `w`, its output is the spike array.
 
@@ -143,11 +153,11 @@ def FitzHughNagumo(
         size,
         FitzHughNagumoMembrane(a=a, b=b, tau=tau, sigma=sigma, v_init=v_init, w_init=w_init),
         threshold=v_th,
-        reset=None,
-        v_reset=0.0,
-        detach_reset=False,
-        t_ref=None,
-        relative=None,
+        reset=reset,
+        v_reset=v_reset,
+        detach_reset=detach_reset,
+        t_ref=t_ref,
+        relative=relative,
         noisy=sigma is not None,
         surrogate=surrogate,
         stepper=stepper,

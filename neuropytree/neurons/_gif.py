@@ -4,10 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Linear, Relaxation
 from ..surrogate import PiecewiseExp
+from ._arguments import check_order, real
+from ._base import normalise_size
 from ._compose import ResetKind, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage
 from ._point import PointNeuron
@@ -70,8 +72,8 @@ class MihalasNieburMembrane(AbstractMembrane):
         k1: ArrayLike,
         k2: ArrayLike,
     ):
-        self.membrane, self.v_th_inf = membrane, as_parameter(v_th_inf)
-        self.a, self.b, self.k1, self.k2 = as_parameter(a), as_parameter(b), as_parameter(k1), as_parameter(k2)
+        self.membrane, self.v_th_inf = membrane, real(v_th_inf, "v_th_inf")
+        self.a, self.b, self.k1, self.k2 = real(a, "a"), real(b, "b"), real(k1, "k1"), real(k2, "k2")
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> MihalasNieburState:
         v = self.membrane.init(shape, key=key).v
@@ -145,9 +147,9 @@ def GIF(
     - `a1`, `a2`: what it then adds to them (unit of the input).
     - `v_init`: initial voltage (mV), a number, array or initializer; `None` starts at rest, which is `v_rest`,
       `v_th_inf` and no currents.
-    - `reset`: as in `LIF`; with `None` the neuron spikes in every step in which it is above its threshold.
-    - `r`, `t_ref`, `relative`, `sigma`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. While the voltage is held,
-      threshold and currents go on.
+    - `r`, `reset`, `t_ref`, `relative`, `sigma`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. Without a reset
+      a spike is where the voltage gets above the moving threshold. While the voltage is held, threshold and currents go
+      on.
 
     **Returns:** a `PointNeuron`; its state has `v`, `v_th`, `i1` and `i2`, its output is the spike array.
 
@@ -166,7 +168,9 @@ def GIF(
         ```
     """
     membrane = LeakyMembrane(v_rest=v_rest, tau=tau, r=r, sigma=sigma, v_init=v_init)
-    return compose(
+    given = {"r1": r1, "a1": a1, "r2": r2, "a2": a2, "v_th_reset": v_th_reset}
+    jumps = {name: real(x, name, shape=normalise_size(size)) for name, x in given.items()}
+    cell = compose(
         size,
         MihalasNieburMembrane(membrane, v_th_inf=v_th_inf, a=a, b=b, k1=k1, k2=k2),
         threshold=StateThreshold(instance(surrogate)),
@@ -174,9 +178,9 @@ def GIF(
         v_reset=v_reset,
         detach_reset=detach_reset,
         jumps={
-            "i1": Jump(scale=r1, add=a1),
-            "i2": Jump(scale=r2, add=a2),
-            "v_th": Jump(floor=v_th_reset),
+            "i1": Jump(scale=jumps["r1"], add=jumps["a1"]),
+            "i2": Jump(scale=jumps["r2"], add=jumps["a2"]),
+            "v_th": Jump(floor=jumps["v_th_reset"]),
         },
         t_ref=t_ref,
         relative=relative,
@@ -184,3 +188,6 @@ def GIF(
         surrogate=surrogate,
         stepper=stepper,
     )
+    if reset is not None:
+        check_order(v_reset, "v_reset", v_th_reset, "v_th_reset")
+    return cell

@@ -4,15 +4,17 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
-from ._compose import Surrogate, compose
+from ._arguments import real
+from ._compose import ResetKind, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
+from ._refractory import RelativeRefractory
 
 
 class HindmarshRoseState(eqx.Module):
@@ -77,10 +79,14 @@ class HindmarshRoseMembrane(AbstractMembrane):
         y_init: ArrayLike | AbstractInitializer | None = None,
         z_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.a, self.b, self.c, self.d = as_parameter(a), as_parameter(b), as_parameter(c), as_parameter(d)
-        self.r, self.s, self.v_rest = as_parameter(r), as_parameter(s), as_parameter(v_rest)
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init, self.y_init, self.z_init = as_rule(v_init), as_rule(y_init), as_rule(z_init)
+        self.a, self.b, self.c, self.d = real(a, "a", positive=True), real(b, "b"), real(c, "c"), real(d, "d")
+        self.r, self.s, self.v_rest = real(r, "r"), real(s, "s"), real(v_rest, "v_rest")
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init, self.y_init, self.z_init = (
+            as_rule(v_init, "v_init"),
+            as_rule(y_init, "y_init"),
+            as_rule(z_init, "z_init"),
+        )
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> HindmarshRoseState:
         rest = leftmost_root(self.a, self.d - self.b, self.s, -self.c - self.s * self.v_rest)
@@ -122,10 +128,15 @@ def HindmarshRose(
     s: ArrayLike = 4.0,
     v_rest: ArrayLike = -1.6,
     v_th: ArrayLike = 1.0,
+    v_reset: ArrayLike | None = None,
+    t_ref: ArrayLike | None = None,
+    relative: RelativeRefractory | None = None,
     sigma: ArrayLike | None = None,
     v_init: ArrayLike | AbstractInitializer | None = None,
     y_init: ArrayLike | AbstractInitializer | None = None,
     z_init: ArrayLike | AbstractInitializer | None = None,
+    reset: ResetKind = None,
+    detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
     stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
@@ -134,8 +145,8 @@ def HindmarshRose(
     $$\dot v = y - a v^3 + b v^2 - z + i - g v, \qquad \dot y = c - d v^2 - y, \qquad \dot z = r\,(s\,(v -
     v_\mathrm{rest}) - z).$$
 
-    They have no reset: a spike is where the voltage crosses `v_th` from below. Voltages and currents have no unit. The
-    default stepper is of first order, and wants steps of 0.01.
+    A spike resets nothing unless asked for: it is where the voltage crosses `v_th` from below. Voltages and currents
+    have no unit. The default stepper is of first order, and wants steps of 0.01.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
@@ -146,7 +157,10 @@ def HindmarshRose(
       otherwise.
     - `v_init`, `y_init`, `z_init`: initial values, numbers, arrays or initializers; `None` starts at rest without input
       (BrainPy's start at 0, -10 and 0).
-    - `surrogate`, `stepper`: as in `LIF`.
+    - `reset`: what a spike does to the voltage, as in `LIF`, with `v_reset` given. `None`, as the model has it, leaves
+      it alone; a spike is then where the voltage crosses `v_th` from below.
+    - `t_ref`, `relative`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. While the voltage is held, `y` and
+      `z` go on.
 
     **Returns:** a `PointNeuron`; its state has `v`, `y` and `z`, its output is the spike array.
 
@@ -168,11 +182,11 @@ def HindmarshRose(
             a=a, b=b, c=c, d=d, r=r, s=s, v_rest=v_rest, sigma=sigma, v_init=v_init, y_init=y_init, z_init=z_init
         ),
         threshold=v_th,
-        reset=None,
-        v_reset=0.0,
-        detach_reset=False,
-        t_ref=None,
-        relative=None,
+        reset=reset,
+        v_reset=v_reset,
+        detach_reset=detach_reset,
+        t_ref=t_ref,
+        relative=relative,
         noisy=sigma is not None,
         surrogate=surrogate,
         stepper=stepper,

@@ -4,11 +4,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
+from ._arguments import real
+from ._base import normalise_size
 from ._compose import ResetKind, Surrogate, compose
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
@@ -33,7 +35,7 @@ class IzhikevichMembrane(AbstractMembrane):
     **Arguments:**
 
     - `a`, `b`: rate (1/ms) and coupling (1/ms) of the recovery.
-    - `p1`, `p2`, `p3`: coefficients in 1/(mV ms), 1/ms and mV/ms.
+    - `p1`, `p2`, `p3`: coefficients in 1/(mV ms), 1/ms and mV/ms; `p1` positive.
     - `sigma`: noise amplitude of `v` ($\mathrm{mV}/\sqrt{\mathrm{ms}}$), or `None`.
     - `v_init`: initial voltage (mV), a number, an array or an initializer; `None` is the stable rest without input, the
       lower root of $p_1 v^2 + (p_2 - b)\,v + p_3$, or, where there is none, the minimum of that parabola.
@@ -75,14 +77,17 @@ class IzhikevichMembrane(AbstractMembrane):
         v_init: ArrayLike | AbstractInitializer | None = None,
         u_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.a, self.b = as_parameter(a), as_parameter(b)
-        self.p1, self.p2, self.p3 = as_parameter(p1), as_parameter(p2), as_parameter(p3)
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init, self.u_init = as_rule(v_init), as_rule(u_init)
+        self.a, self.b = real(a, "a"), real(b, "b")
+        self.p1, self.p2, self.p3 = real(p1, "p1", positive=True), real(p2, "p2"), real(p3, "p3")
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init, self.u_init = as_rule(v_init, "v_init"), as_rule(u_init, "u_init")
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> IzhikevichState:
         slope = self.p2 - self.b
-        rest = -(slope + jnp.sqrt(jnp.maximum(slope**2 - 4 * self.p1 * self.p3, 0))) / (2 * self.p1)
+        square = slope**2 - 4 * self.p1 * self.p3
+        # without a rest the root's derivative, infinite at 0, must not get in
+        root = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+        rest = -(slope + root) / (2 * self.p1)
         rule = rest if self.v_init is None else self.v_init
         v = values(rule, shape, key=key, dtype=self.p1.dtype, name="v_init")
         return IzhikevichState(v, initial(self.u_init, self.b * v, v, key=key, name="u"))
@@ -134,7 +139,7 @@ def Izhikevich(
     - `c`: reset voltage (mV).
     - `d`: what a spike adds to the recovery (mV/ms).
     - `v_th`: the peak, at which a spike ends (mV).
-    - `p1`, `p2`, `p3`: coefficients in 1/(mV ms), 1/ms and mV/ms.
+    - `p1`, `p2`, `p3`: coefficients in 1/(mV ms), 1/ms and mV/ms; `p1` positive.
     - `v_init`, `u_init`: initial voltage (mV) and recovery, a number, array or initializer; `None` starts at rest
       without input (-70 mV with the defaults), or, where a neuron has none, where its voltage moves most slowly; and at
       `b` times the voltage.
@@ -163,8 +168,9 @@ def Izhikevich(
         threshold=v_th,
         reset=reset,
         v_reset=c,
+        reset_name="c",
         detach_reset=detach_reset,
-        jumps={"u": Jump(add=d)},
+        jumps={"u": Jump(add=real(d, "d", shape=normalise_size(size)))},
         t_ref=t_ref,
         relative=relative,
         noisy=sigma is not None,

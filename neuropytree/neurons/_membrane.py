@@ -7,10 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import Drive, Scalar, as_parameter, fold_key
+from .._types import Drive, Scalar, fold_key
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractField, Relaxation
+from ._arguments import real
 
 
 class Voltage(eqx.Module):
@@ -41,9 +42,9 @@ class AbstractMembrane(AbstractField):
         return u
 
 
-def as_rule(x: ArrayLike | AbstractInitializer | None) -> Array | AbstractInitializer | None:
-    """An initial value as a field holds it: a parameter, an initializer, or `None`."""
-    return x if x is None or isinstance(x, AbstractInitializer) else as_parameter(x)
+def as_rule(x: ArrayLike | AbstractInitializer | None, name: str) -> Array | AbstractInitializer | None:
+    """The initial value called `name` as a field holds it: a parameter, an initializer, or `None`."""
+    return x if x is None or isinstance(x, AbstractInitializer) else real(x, name)
 
 
 def initial(
@@ -114,9 +115,9 @@ class LeakyMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.v_rest, self.tau, self.r = as_parameter(v_rest), as_parameter(tau), as_parameter(r)
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init = as_rule(v_init)
+        self.v_rest, self.tau, self.r = real(v_rest, "v_rest"), real(tau, "tau", positive=True), real(r, "r")
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init = as_rule(v_init, "v_init")
 
     @property
     def _begin(self) -> Array:

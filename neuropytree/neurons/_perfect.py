@@ -3,10 +3,11 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Linear
 from ..surrogate import PiecewiseExp
+from ._arguments import real
 from ._compose import ResetKind, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
@@ -47,9 +48,9 @@ class PerfectMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.tau, self.r = as_parameter(tau), as_parameter(r)
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init = as_rule(v_init)
+        self.tau, self.r = real(tau, "tau", positive=True), real(r, "r")
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init = as_rule(v_init, "v_init")
 
     @property
     def _begin(self) -> Array:

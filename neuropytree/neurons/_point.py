@@ -15,6 +15,7 @@ from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
 from ..integrate import AbstractField, AbstractStepper, ExponentialEuler, Linear
 from ..ops import fence
 from ..ops._fire import fire
+from ._arguments import check_kind, fits
 from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._membrane import AbstractMembrane
 from ._refractory import Refractory, RelativeRefractory
@@ -106,6 +107,14 @@ class PointNeuron(AbstractNeuron):
         self.stepper = ExponentialEuler() if stepper is None else stepper
 
     def __check_init__(self) -> None:
+        check_kind(self.membrane, AbstractMembrane, "membrane", optional=False)
+        check_kind(self.threshold, AbstractThreshold, "threshold")
+        check_kind(self.reset, AbstractReset, "reset")
+        for name, jump in self.jumps.items():
+            check_kind(jump, AbstractJump, f"the jump of '{name}'", optional=False)
+        check_kind(self.refractory, Refractory, "refractory")
+        check_kind(self.relative, RelativeRefractory, "relative")
+        check_kind(self.stepper, AbstractStepper, "stepper")
         on_spikes = {"reset": self.reset, "jumps": self.jumps, "refractory": self.refractory, "relative": self.relative}
         idle = [name for name, part in on_spikes.items() if part]
         if self.threshold is None and idle:
@@ -114,6 +123,7 @@ class PointNeuron(AbstractNeuron):
             )
         for part in (self.membrane, self.threshold, *on_spikes.values()):
             check_shapes(part, self.shape)
+        _check_dtypes((self.membrane, self.threshold, *on_spikes.values()))
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -126,6 +136,12 @@ class PointNeuron(AbstractNeuron):
             raise ValueError(
                 f"jumps of {listing(unknown)}: other than the voltage, a {type(self.membrane).__name__} has "
                 f"{listing(set(fields_of(membrane)) - {'v'})}"
+            )
+        missing = set(() if self.threshold is None else self.threshold.reads) - set(fields_of(membrane))
+        if missing:
+            raise ValueError(
+                f"{type(self.threshold).__name__} reads {listing(missing)}, but the variables of "
+                f"{type(self.membrane).__name__} are {listing(fields_of(membrane))}"
             )
         left = None if self.refractory is None else self.refractory.init(self.shape)
         return PointNeuronState(membrane, left, dt, None if self.relative is None else self.relative.init(self.shape))
@@ -142,6 +158,7 @@ class PointNeuron(AbstractNeuron):
         self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
     ) -> tuple[PointNeuronState, Spikes]:
         u = Drive.of(input, state.v.dtype)
+        self._check(state, u)
         key = tick.fold("membrane").key
         raised = state.raised
         if self.relative is not None and raised is not None:
@@ -150,9 +167,27 @@ class PointNeuron(AbstractNeuron):
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         if self.threshold is None:
             return PointNeuronState(y, None, state.dt), y.v
+        before = None
+        if not self.threshold.memoryless:
+            before = _raised(self.threshold.level(state.membrane), state.raised)
         discrete = self.threshold, self.reset, self.jumps, self.refractory, self.relative
-        y, left, raised, spike = _discrete(discrete, y, state.v, state.refractory, raised, tick.dt)
+        y, left, raised, spike = _discrete(discrete, y, state.v, before, state.refractory, raised, tick.dt)
         return PointNeuronState(y, left, state.dt, raised), spike
+
+    def _check(self, state: PointNeuronState, u: Drive) -> None:
+        """**Raises:** `ValueError` for a state of another kind of cell, and for an input of another shape."""
+        for what, rule, value in (
+            ("an absolute refractory period", self.refractory, state.refractory),
+            ("a relative refractory period", self.relative, state.raised),
+        ):
+            if (rule is None) != (value is None):
+                has, lacks = ("the state", "the cell") if rule is None else ("the cell", "the state")
+                raise ValueError(f"{has} has {what}, and {lacks} has none: make the state by this cell's init")
+        for part in (u.i, u.g):
+            if part is not None and part.shape != () and not fits(part.shape, state.v.shape):
+                raise ValueError(
+                    f"the input has shape {part.shape}; expected () or {state.v.shape}, one number for each neuron"
+                )
 
     def _field(self, state: PointNeuronState, raised: Array | None, dt: Scalar) -> AbstractField:
         """The membrane as the stepper is to see it."""
@@ -228,13 +263,13 @@ class _Confined(AbstractField):
 
 @eqx.filter_custom_jvp
 def _discrete(
-    parts: Any, y: Any, v_old: Array, left: Array | None, raised: Array | None, dt: Scalar
+    parts: Any, y: Any, v_old: Array, before: Array | None, left: Array | None, raised: Array | None, dt: Scalar
 ) -> tuple[Any, Array | None, Array | None, Spikes]:
     """The membrane, the steps left to hold, the rise of the threshold and the spikes, after the stepper has moved a
-    free membrane to `y`."""
+    free membrane to `y`; `before` is the threshold at its begin, where spikes depend on it."""
     threshold, reset, _, refractory, _ = parts
     if reset is None or not threshold.memoryless:
-        return _composed(parts, y, v_old, left, raised, dt)
+        return _composed(parts, y, v_old, before, left, raised, dt)
     change = reset.voltage(y, threshold.base(y))
     v, left, spike = fire(
         v_old,
@@ -255,19 +290,20 @@ def _discrete_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _composed(
-    parts: Any, y: Any, v_old: Array, left: Array | None, raised: Array | None, dt: Scalar
+    parts: Any, y: Any, v_old: Array, before: Array | None, left: Array | None, raised: Array | None, dt: Scalar
 ) -> tuple[Any, Array | None, Array | None, Spikes]:
     """`_discrete`, part by part: what it means, and what its derivatives are."""
     threshold, reset, _, refractory, _ = parts
     level = _raised(threshold.level(y), raised)
+    before = level if before is None else before
     # the voltage is used by three outputs and the spike by four: the fences make each once, in place
     if left is None:
         (v,) = fence(y.v)
-        (spike,) = fence(threshold.spikes(v_old, v, level))
+        (spike,) = fence(threshold.spikes(v_old, v, before, level))
     else:
         free = left <= 0
         (v,) = fence(jnp.where(free, y.v, v_old))
-        (spike,) = fence(jnp.where(free, threshold.spikes(v_old, v, level), threshold.silent(v)))
+        (spike,) = fence(jnp.where(free, threshold.spikes(v_old, v, before, level), threshold.silent(v)))
         left = refractory.advance(left, spike, dt)
     if reset is not None:
         change = reset.voltage(dataclasses.replace(y, v=v), threshold.base(y))
@@ -280,6 +316,21 @@ def _others(parts: Any, y: Any, left: Array | None, raised: Array | None, spike:
     _, _, jumps, _, relative = parts
     after = {name: where_spike(spike, jump(getattr(y, name)), getattr(y, name)) for name, jump in jumps.items()}
     return dataclasses.replace(y, **after), left, None if raised is None else relative.advance(raised, spike)
+
+
+def _check_dtypes(parts: Any) -> None:
+    """**Raises:** `TypeError` unless all parameters have one dtype; initial values are cast in any case."""
+    first: tuple[str, Any] | None = None
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
+        name = jax.tree_util.keystr(path[-1:]).lstrip(".")
+        if not eqx.is_inexact_array(leaf) or any("init" in jax.tree_util.keystr((key,)) for key in path):
+            continue
+        first = first or (name, leaf.dtype)
+        if leaf.dtype != first[1]:
+            raise TypeError(
+                f"parameter '{name}' is {leaf.dtype}, and '{first[0]}' {first[1]}: give JAX arrays of one dtype, or "
+                "numbers, which take the default"
+            )
 
 
 def _raised(level: Array, raised: Array | None) -> Array:

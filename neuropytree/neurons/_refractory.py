@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from .._types import Scalar, Spikes, as_parameter
+from .._types import Scalar, Spikes
+from ._arguments import real
 
 
 class Refractory(eqx.Module):
@@ -29,7 +30,7 @@ class Refractory(eqx.Module):
     t_ref: Float[Array, "..."]
 
     def __init__(self, t_ref: ArrayLike):
-        self.t_ref = as_parameter(t_ref)
+        self.t_ref = real(t_ref, "t_ref", least=0)
 
     def init(self, shape: tuple[int, ...]) -> Int[Array, "..."]:
         """Steps left to hold: none."""
@@ -72,7 +73,7 @@ class RelativeRefractory(eqx.Module):
     tau: Float[Array, "..."]
 
     def __init__(self, raise_by: ArrayLike, tau: ArrayLike):
-        self.raise_by, self.tau = as_parameter(raise_by), as_parameter(tau)
+        self.raise_by, self.tau = real(raise_by, "raise_by"), real(tau, "tau", positive=True)
 
     def init(self, shape: tuple[int, ...]) -> Float[Array, "..."]:
         """What the threshold is raised by (mV): nothing."""

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Spikes, as_parameter
+from .._types import Spikes
+from ._arguments import real
 
 
 class VoltageChange(eqx.Module):
@@ -60,7 +61,7 @@ class HardReset(AbstractReset):
     detach: bool = eqx.field(static=True)
 
     def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
-        self.v_reset, self.detach = as_parameter(v_reset), detach
+        self.v_reset, self.detach = real(v_reset, "v_reset"), detach
 
     def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
         del y, v_th
@@ -90,7 +91,7 @@ class SoftReset(AbstractReset):
     detach: bool = eqx.field(static=True)
 
     def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
-        self.v_reset, self.detach = as_parameter(v_reset), detach
+        self.v_reset, self.detach = real(v_reset, "v_reset"), detach
 
     def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
         del y
@@ -127,7 +128,8 @@ class Jump(AbstractJump):
     floor: Float[Array, "..."] | None
 
     def __init__(self, add: ArrayLike | None = None, scale: ArrayLike | None = None, floor: ArrayLike | None = None):
-        self.add, self.scale, self.floor = (None if x is None else as_parameter(x) for x in (add, scale, floor))
+        given = (("add", add), ("scale", scale), ("floor", floor))
+        self.add, self.scale, self.floor = (None if x is None else real(x, name) for name, x in given)
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         if self.scale is not None:

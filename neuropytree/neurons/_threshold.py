@@ -7,8 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Spikes, as_parameter
+from .._types import Spikes
 from ..surrogate import AbstractSurrogate
+from ._arguments import check_kind, real
 
 
 class AbstractThreshold(eqx.Module):
@@ -21,6 +22,11 @@ class AbstractThreshold(eqx.Module):
     memoryless: eqx.AbstractClassVar[bool]
     surrogate: eqx.AbstractVar[AbstractSurrogate | None]
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Variables that the membrane must have besides its voltage."""
+        return ()
+
     @abc.abstractmethod
     def level(self, y: Any) -> Float[Array, "..."]:
         """The threshold (mV) of a membrane in state `y`."""
@@ -30,8 +36,17 @@ class AbstractThreshold(eqx.Module):
         """The threshold (mV) without what spikes have raised it by: from here a soft reset measures."""
 
     @abc.abstractmethod
-    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
-        """The spikes of a step that took the voltage from `old` to `new`."""
+    def spikes(
+        self,
+        old: Float[Array, "..."],
+        new: Float[Array, "..."],
+        before: Float[Array, "..."],
+        level: Float[Array, "..."],
+    ) -> Spikes:
+        """The spikes of a step that took the voltage from `old` to `new`, and the threshold from `before` to `level`.
+
+        Both thresholds with what spikes have raised them by.
+        """
 
     def silent(self, v: Float[Array, "..."]) -> Spikes:
         """No spikes, in the dtype that spikes of this threshold have."""
@@ -64,7 +79,8 @@ class Threshold(AbstractThreshold):
     surrogate: AbstractSurrogate | None
 
     def __init__(self, v_th: ArrayLike, surrogate: AbstractSurrogate | None):
-        self.v_th, self.surrogate = as_parameter(v_th), surrogate
+        self.v_th, self.surrogate = real(v_th, "v_th", infinite=True), surrogate
+        check_kind(surrogate, AbstractSurrogate, "surrogate")
 
     def level(self, y: Any) -> Float[Array, "..."]:
         del y
@@ -74,8 +90,8 @@ class Threshold(AbstractThreshold):
         del y
         return self.v_th
 
-    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
-        del old
+    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
+        del old, before
         return _above(new, level, self.surrogate)
 
 
@@ -104,7 +120,12 @@ class AdaptiveThreshold(AbstractThreshold):
     surrogate: AbstractSurrogate | None
 
     def __init__(self, v_th: ArrayLike, beta: ArrayLike, surrogate: AbstractSurrogate | None):
-        self.v_th, self.beta, self.surrogate = as_parameter(v_th), as_parameter(beta), surrogate
+        self.v_th, self.beta, self.surrogate = real(v_th, "v_th", infinite=True), real(beta, "beta"), surrogate
+        check_kind(surrogate, AbstractSurrogate, "surrogate")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("a",)
 
     def level(self, y: Any) -> Float[Array, "..."]:
         return self.v_th + self.beta * y.a
@@ -113,8 +134,8 @@ class AdaptiveThreshold(AbstractThreshold):
         del y
         return self.v_th
 
-    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
-        del old
+    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
+        del old, before
         return _above(new, level, self.surrogate)
 
 
@@ -141,7 +162,12 @@ class StateThreshold(AbstractThreshold):
     surrogate: AbstractSurrogate | None
 
     def __init__(self, surrogate: AbstractSurrogate | None):
+        check_kind(surrogate, AbstractSurrogate, "surrogate")
         self.surrogate = surrogate
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("v_th",)
 
     def level(self, y: Any) -> Float[Array, "..."]:
         return y.v_th
@@ -149,6 +175,6 @@ class StateThreshold(AbstractThreshold):
     def base(self, y: Any) -> Float[Array, "..."]:
         return y.v_th
 
-    def spikes(self, old: Float[Array, "..."], new: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
-        del old
+    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
+        del old, before
         return _above(new, level, self.surrogate)
