@@ -128,7 +128,7 @@ def ExpIF(
       first step.)
     - `r`, `t_ref`, `relative`, `sigma`, `reset`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. A soft reset
       keeps how far the step went beyond `v_th`, which for a cut-off far up says nothing: use it with a low one. Without
-      a reset the voltage goes to infinity.
+      a reset the voltage runs away at the first spike, and means nothing from there.
 
     **Returns:** a `PointNeuron`; its state has `v`, its output is the spike array.
 

@@ -143,7 +143,8 @@ def Izhikevich(
     - `v_init`, `u_init`: initial voltage (mV) and recovery, a number, array or initializer; `None` starts at rest
       without input (-70 mV with the defaults), or, where a neuron has none, where its voltage moves most slowly; and at
       `b` times the voltage.
-    - `reset`: as in `LIF`, with `c` for `v_reset`. Without a reset the voltage goes to infinity.
+    - `reset`: as in `LIF`, with `c` for `v_reset`. Without a reset the voltage goes to infinity at the first
+      spike, which ends the run with an error.
     - `t_ref`, `relative`, `sigma`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. While the voltage is held, `u`
       goes on.
 

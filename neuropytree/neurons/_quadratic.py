@@ -109,7 +109,7 @@ def QuaIF(
     - `v_init`: initial voltage (mV), a number, array or initializer; `None` starts at `v_rest`. (BrainPy's start at 0,
       above the threshold.)
     - `r`, `t_ref`, `relative`, `sigma`, `reset`, `detach_reset`, `surrogate`, `stepper`: as in `LIF`. Without a reset
-      the voltage goes to infinity.
+      the voltage goes to infinity at the first spike, which ends the run with an error.
 
     **Returns:** a `PointNeuron`; its state has `v`, its output is the spike array.
 

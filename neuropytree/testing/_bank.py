@@ -7,7 +7,8 @@ from .. import channels, connect, init, integrate, neurons, surrogate, synapses
 
 
 def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
-    """Every neuron by name, as a function of its size; with parameters such that a current of 30 makes it spike."""
+    """Every neuron by name, as a function of its size; with parameters such that a current of 30 makes it spike, if
+    anything does."""
     base: dict[str, Any] = {"v_rest": -60.0, "v_th": -50.0, "v_reset": -60.0, "tau": 20.0}
     return {
         "LIF": lambda n: neurons.LIF(n, **base),
@@ -21,6 +22,7 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
             n, **base, t_ref=1.0, relative=neurons.RelativeRefractory(raise_by=5.0, tau=10.0), detach_reset=True
         ),
         "IF": lambda n: neurons.IF(n),
+        "LeakyIntegrator": lambda n: neurons.LeakyIntegrator(n, v_rest=-60.0),
         "ExpIF": lambda n: neurons.ExpIF(n),
         "AdExIF": lambda n: neurons.AdExIF(n, t_ref=1.0),
         "QuaIF": lambda n: neurons.QuaIF(n),
@@ -28,7 +30,9 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
         "GIF": lambda n: neurons.GIF(n, a=0.01, a1=5.0, a2=-0.5, reset="soft"),
         "Izhikevich": lambda n: neurons.Izhikevich(n, surrogate=None),
         "ALIF": lambda n: neurons.ALIF(n, tau_a=200.0),
+        "ALIF, no reset": lambda n: neurons.ALIF(n, tau_a=200.0, reset=None),
         "FitzHughNagumo": lambda n: neurons.FitzHughNagumo(n),
+        "FitzHughNagumo, reset": lambda n: neurons.FitzHughNagumo(n, reset="hard", v_reset=-1.0, t_ref=1.0),
         "HindmarshRose": lambda n: neurons.HindmarshRose(n),
         "PinskyRinzel": neurons.PinskyRinzel,
     }

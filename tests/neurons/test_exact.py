@@ -137,7 +137,10 @@ def test_a_state_in_its_refractory_period_goes_on_with_it():
     sol = exact(cell, 40.0, t0=8.5, duration=20.0, state=run.state, max_spikes=4)
     np.testing.assert_allclose(sol.spike_times[:, 0], 8.5 + 2.5 + 10 * np.log(2.0), rtol=0, atol=1e-7)
     # above the threshold at the beginning, and at the end of a period whose reset leads nowhere
-    cell = npt.neurons.LIF(1, v_th=20.0, v_reset=25.0, v_init=30.0, t_ref=4.0)
+    parts = npt.neurons
+    membrane, threshold = parts.LeakyMembrane(v_rest=0.0, tau=10.0, v_init=30.0), parts.Threshold(20.0, None)
+    reset, rule = parts.HardReset(25.0), parts.Refractory(4.0)
+    cell = parts.PointNeuron(1, membrane=membrane, threshold=threshold, reset=reset, refractory=rule)
     np.testing.assert_allclose(exact(cell, 40.0, duration=10.0, max_spikes=4).spike_times[0, :3], [0.0, 4.0, 8.0])
 
 
