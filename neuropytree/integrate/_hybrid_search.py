@@ -53,6 +53,7 @@ class _State(eqx.Module):
     guess: Float[Array, ""]
     landings: Int[Array, ""]  # steps spent on landing, 0 if none is under way
     armed: Bool[Array, ""]  # whether the event has been below zero since the last one
+    touch: Float[Array, ""]  # how far below zero, after a crossing that left it alone, is still but rounding
     release: Float[Array, ""]
     held: Bool[Array, ""]
     node: Int[Array, ""]
@@ -80,6 +81,7 @@ def search(
         guess=start.t,
         landings=zero,
         armed=jnp.asarray(not p.crossings) | (p.event(start.t, start.y, p.args) < 0),
+        touch=jnp.zeros((), dtype),
         release=start.release,
         held=start.release > start.t,
         node=zero,
@@ -172,13 +174,14 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
         above = event(t, after) >= 0
         if p.crossings:
-            return t, after, release, moved & ~above, jnp.zeros((), bool)
-        return t, after, release, moved, moved & above
+            left = jnp.where(moved, 0, 4 * jnp.abs(event(t, after)))
+            return t, after, release, moved & ~above, jnp.zeros((), bool), left
+        return t, after, release, moved, moved & above, s.touch
 
     def none() -> Any:
-        return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool)
+        return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool), s.touch
 
-    t_event, y_after, release, moved, above = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
+    t_event, y_after, release, moved, above, touch = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
     rests = release > t_event
     above = spikes & above & ~rests
 
@@ -191,7 +194,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     status = jnp.where(above, ABOVE, jnp.where(full, OVERFLOW, jnp.where(stuck, TOO_SMALL, s.status)))
     still_armed = jnp.where(moves & ~s.held, armed, s.armed | hit)
     if p.crossings:
-        still_armed = jnp.where(releases, values[-1] < 0, still_armed)
+        still_armed = jnp.where(releases, values[-1] < -s.touch, still_armed)
     return _State(
         t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
         y=select(spikes, y_after, select(moves, y1, s.y)),
@@ -201,6 +204,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         guess=jnp.where(hit, left + (right - left) * share, guess),
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
         armed=jnp.where(spikes, moved | (rests & (not p.crossings)), still_armed),
+        touch=jnp.where(spikes, touch, s.touch),
         release=jnp.where(spikes, release, s.release),
         # a hold of no length is one too, or its length would have no derivative
         held=jnp.where(spikes, p.hold is not None, s.held & ~releases),

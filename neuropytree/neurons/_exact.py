@@ -139,8 +139,8 @@ def exact_spikes(
 
     **Returns:** an `integrate.HybridSolution`: `spike_times` of shape `(*cell.shape, max_spikes)`, `n_spikes` of the
     cell's shape, and the membrane state at `ts`, time as axis 0. A neuron that is at or above its threshold at the
-    beginning, or when its refractory period ends, spikes there and then; one without
-    reset not before it has been below.
+    beginning, or when its refractory period ends, spikes there and then; one
+    without reset not before it has been below.
 
     **Raises:** `ValueError` for a cell with noise, a conductance cell with `t_ref`, an input of the wrong shape; and
     what `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that does not lead below the threshold.
