@@ -1,7 +1,7 @@
 """Spikes of point neurons with resets, jumps and refractory periods, against SciPy's solver restarted at each of them.
 
-Those that have a reference of their own elsewhere are left out: LIF, QuaIF and GIF (closed forms), AdExIF (NEST), ALIF (a
-loop by hand).
+Those that have a reference of their own elsewhere are left out: LIF, QuaIF and GIF (closed forms), AdExIF (NEST),
+ALIF (a loop by hand).
 """
 
 import numpy as np
