@@ -92,8 +92,8 @@ class CableMembrane(AbstractMembrane):
             x = lifted(x, full, name)
             known = known_values(x)
             if known is not None:
-                if x.ndim and x.shape[-1] == n:
-                    known = np.array(known)
+                known = np.array(known if known.size > n else known.reshape(known.shape[-1:]))
+                if known.ndim and known.shape[-1] == n:
                     known[..., list(idle)] = 1  # of no account there
                 real(known, name, **bounds)
             return x if x.ndim else x.reshape(ones)
