@@ -93,11 +93,21 @@ _BERNOULLI = (
 def linoid(x: Inexact[Array, "..."], decay: Inexact[Array, "..."] | None = None) -> Inexact[Array, "..."]:
     r"""$x / (1 - e^{-x})$, with its limit 1 at 0: the voltage dependence of many opening and closing rates.
 
-    Within $|x| < 1$ it is its Taylor polynomial, as in `exprel`. Nothing overflows, in value or derivative.
+    Within $|x| < 1$ it is its Taylor polynomial, so that derivatives of every order are as accurate as the value.
+    Nothing overflows, in value or derivative.
 
     **Arguments:**
 
-    - `decay`: $e^{-x}$ where it is there already, as from `shared_exp`.
+    - `x`: a pure number, such as a voltage over the width of its rate. $x/(e^x - 1)$ is `linoid(-x)`.
+    - `decay`: $e^{-x}$ where it is there already.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        v = jnp.asarray([-40.0, -39.0])
+        alpha = npt.channels.linoid((v + 40.0) / 10.0)  # 0.1 (v + 40) / (1 - exp(-(v + 40) / 10)), 1 at -40 mV
+        ```
     """
     x = jnp.asarray(x)
     if decay is None:

@@ -132,7 +132,8 @@ class AbstractDynamics(eqx.Module):
 
     @property
     def input_shape(self) -> Any:
-        """Shape that one step's input may broadcast to: a tuple, a dictionary of tuples, or `None` if anything goes."""
+        """Shape that one step's input may broadcast to: a tuple; a list of several, of which all but the first want all
+        their axes; a dictionary of such; or `None` if anything goes."""
         return None
 
     def read(self, path: str, state: State, output: Output) -> Array:

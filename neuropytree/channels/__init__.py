@@ -1,5 +1,6 @@
 """Ion channels: gates, and the currents that they let through."""
 
+from .._math import linoid as linoid
 from ._a_type import IKA1_HM1992 as IKA1_HM1992
 from ._a_type import IKA2_HM1992 as IKA2_HM1992
 from ._a_type import IKA_CS1977 as IKA_CS1977
@@ -10,6 +11,7 @@ from ._calcium import ICaHT_HM1992 as ICaHT_HM1992
 from ._calcium import ICaHT_Re1993 as ICaHT_Re1993
 from ._calcium import ICaL_IS2008 as ICaL_IS2008
 from ._calcium import ICaN_IS2008 as ICaN_IS2008
+from ._calcium import ICaT_De1996 as ICaT_De1996
 from ._calcium import ICaT_HM1992 as ICaT_HM1992
 from ._calcium import ICaT_HP1992 as ICaT_HP1992
 from ._delayed_rectifier import IK_CS1977 as IK_CS1977

@@ -17,11 +17,11 @@ def _m4h(g: Parameter, gates: Gates) -> Array:
     return g * (square * square * gates["h"])
 
 
-def _kinetics(u: Array, m_inf: Array, phi: Parameter) -> dict[str, Relaxation]:
-    """The time constants of Huguenard & McCormick, and their inactivation."""
+def _kinetics(u: Array, m_inf: Array, phi: Parameter, until: float, plateau: float) -> dict[str, Relaxation]:
+    """The time constants of Huguenard & McCormick, and their inactivation; that of `h` is `plateau` above `until`."""
     tau_m = 1 / (jnp.exp((u + 35.8) / 19.7) + jnp.exp(-(u + 79.7) / 12.7)) + 0.37
     fast = 1 / (jnp.exp((u + 46) / 5) + jnp.exp(-(u + 238) / 37.5))
-    tau_h = jnp.where(u < -63, fast, 19.0)
+    tau_h = jnp.where(u < until, fast, plateau)
     return {"m": inf_tau(m_inf, tau_m, phi), "h": inf_tau(sigmoid(-(u + 78) / 6), tau_h, phi)}
 
 
@@ -60,7 +60,7 @@ class IKA1_HM1992(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        return _kinetics(u, sigmoid((u + 60) / 8.5), self.phi)
+        return _kinetics(u, sigmoid((u + 60) / 8.5), self.phi, -63, 19.0)
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return _m4h(self.g, gates)
@@ -68,7 +68,8 @@ class IKA1_HM1992(AbstractOhmic):
 
 class IKA2_HM1992(AbstractOhmic):
     r"""The second component of the A current of thalamic relay cells: `IKA1_HM1992` with
-    $m_\infty = 1/(1 + e^{-(u + 36)/20})$.
+    $m_\infty = 1/(1 + e^{-(u + 36)/20})$, and with $\tau_h = 60$ ms where $u \ge -73$ mV. (BrainPy has the $\tau_h$ of
+    the first.)
 
     **Arguments:**
 
@@ -97,7 +98,7 @@ class IKA2_HM1992(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        return _kinetics(u, sigmoid((u + 36) / 20), self.phi)
+        return _kinetics(u, sigmoid((u + 36) / 20), self.phi, -73, 60.0)
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return _m4h(self.g, gates)

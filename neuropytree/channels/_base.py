@@ -1,6 +1,7 @@
 """What a channel is: gates, and a current that they let through."""
 
 import abc
+import dataclasses
 from typing import ClassVar
 
 import equinox as eqx
@@ -91,6 +92,9 @@ class AbstractOhmic(AbstractChannel):
     def __check_init__(self) -> None:
         if self.e is None and self.carries is None:
             raise ValueError(f"{type(self).__name__} carries no ion that has a reversal potential; pass e= (mV)")
+        for f in dataclasses.fields(self):
+            if f.name != "e" and getattr(self, f.name) is None and isinstance(f.default, int | float):
+                raise ValueError(f"{type(self).__name__} has {f.name} None; expected a number, such as {f.default:g}")
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -146,6 +146,48 @@ class ICaT_HP1992(AbstractOhmic):
         return _m2h(self.g, gates)
 
 
+class ICaT_De1996(AbstractOhmic):
+    r"""Low-threshold calcium current of thalamic relay cells whose activation is instantaneous,
+    $I = g\,m_\infty^2 h\,(E - v)$, with $u = v - v_\mathrm{sh}$,
+
+    $$m_\infty = \frac{1}{1 + e^{-(u + 59)/6.2}}, \quad h_\infty = \frac{1}{1 + e^{(u + 83)/4}}, \quad
+    \tau_h = 3^{-(T - 24)/10} \left(30.8 + \frac{211.4 + e^{(u + 115.2)/5}}{1 + e^{(u + 86)/3.2}}\right).$$
+
+    **Arguments:**
+
+    - `g`: largest conductance (mS/cm²).
+    - `e`: reversal potential (mV); `None` takes that of the cell's ion `"ca"`.
+    - `v_sh`: shift of the rates along the voltage (mV).
+    - `celsius`: temperature $T$ (°C).
+
+    Source: Destexhe, Bal, McCormick & Sejnowski 1996, doi:10.1152/jn.1996.76.3.2049.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        channels = {"t": npt.channels.ICaT_De1996(), "leak": npt.channels.IL()}
+        ions = {"ca": npt.ions.CalciumDetailed()}
+        cell = npt.neurons.ConductanceCell(10, channels=channels, ions=ions)
+        ```
+    """
+
+    carries: ClassVar[str | None] = "ca"
+    instantaneous: ClassVar[bool] = True
+    g: Parameter = parameter(2.0)
+    v_sh: Parameter = parameter(0.0)
+    celsius: Parameter = parameter(36.0)
+
+    def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
+        u = v - self.v_sh
+        tau = 30.8 + (211.4 + jnp.exp((u + 115.2) / 5)) * sigmoid(-(u + 86) / 3.2)
+        return {"h": inf_tau(sigmoid(-(u + 83) / 4), tau, q10(3.0, self.celsius, 24.0))}
+
+    def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
+        m = sigmoid((v - self.v_sh + 59) / 6.2)
+        return self.g * (m * m * gates["h"])
+
+
 class ICaHT_Re1993(AbstractOhmic):
     r"""High-threshold calcium current of neocortical cells, $I = g\,m^2 h\,(E - v)$, with $u = v - v_\mathrm{sh}$,
 

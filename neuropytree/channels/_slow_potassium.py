@@ -31,7 +31,8 @@ class IKK2A_HM1992(AbstractOhmic):
     $$h_\infty = \frac{1}{1 + e^{(u + 58)/10.6}}, \quad
     \tau_h = \frac{1}{e^{(u - 1329)/200} + e^{-(u + 130)/7.1}} + 120.$$
 
-    (BrainPy leaves out the fourth power and the 120 ms.)
+    (BrainPy leaves out the fourth power and the 120 ms. Both are in other transcriptions of the source, for NEURON and
+    XPPAUT, from which they are taken here, with constants rounded to the digits above.)
 
     **Arguments:**
 
@@ -66,7 +67,8 @@ class IKK2A_HM1992(AbstractOhmic):
 
 class IKK2B_HM1992(AbstractOhmic):
     r"""The slower component of the slowly inactivating potassium current of thalamic relay cells: `IKK2A_HM1992` with
-    $\tau_h = 8930$ ms where $u \ge -70$ mV. (BrainPy has 8.9 ms there.)
+    $\tau_h = 8930$ ms where $u \ge -70$ mV. (BrainPy has 8.9 ms there. The constant is that of other transcriptions of
+    the source; one of them, for XPPAUT, has it below -70 mV.)
 
     **Arguments:**
 

@@ -4,7 +4,10 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
 from .._types import as_parameter
@@ -42,6 +45,14 @@ class AbstractIon(eqx.Module):
     @abc.abstractmethod
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation | Linear]:
         """How each variable moves while `current` (µA/cm², inward positive) flows through the channels."""
+
+
+def check_positive(ion: AbstractIon, *names: str) -> None:
+    """**Raises:** `ValueError` for a parameter of the ion that is known not to be positive."""
+    for name in names:
+        x = getattr(ion, name)
+        if isinstance(x, jax.Array) and not isinstance(x, Tracer) and not np.all(np.asarray(x) > 0):
+            raise ValueError(f"{type(ion).__name__} has {name} {np.asarray(x)}; expected positive numbers")
 
 
 def nernst(c_in: ArrayLike, c_out: ArrayLike, z: ArrayLike = 1.0, celsius: ArrayLike = 36.0) -> Float[Array, "..."]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._types import Parameter, parameter
 from ..init._base import values
 from ..integrate import Relaxation
-from ._base import FARADAY, AbstractIon, Pool, nernst
+from ._base import FARADAY, AbstractIon, Pool, check_positive, nernst
 
 
 class CalciumDetailed(AbstractIon):
@@ -48,6 +48,9 @@ class CalciumDetailed(AbstractIon):
     c_out: Parameter = parameter(2.0)
     celsius: Parameter = parameter(36.0)
     c_init: Parameter = parameter(None)
+
+    def __check_init__(self) -> None:
+        check_positive(self, "d", "tau", "c_rest", "c_out", "c_init")
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         start = self.c_rest if self.c_init is None else self.c_init
@@ -93,6 +96,9 @@ class CalciumFirstOrder(AbstractIon):
     beta: Parameter = parameter(0.075)
     e: Parameter = parameter(80.0)
     c_init: Parameter = parameter(0.0)
+
+    def __check_init__(self) -> None:
+        check_positive(self, "beta")
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         return {"c": values(self.c_init, shape, key=None, dtype=dtype, name="c_init")}

@@ -93,7 +93,7 @@ class Network(AbstractDynamics):
         self.populations, self.projections, self.impl = dict(populations), built, impl
 
     @property
-    def input_shape(self) -> dict[str, tuple[int, ...]]:
+    def input_shape(self) -> dict[str, tuple[int, ...] | list[tuple[int, ...]]]:
         return {name: population.input_shape for name, population in self.populations.items()}
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> NetworkState:

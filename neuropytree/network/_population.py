@@ -25,7 +25,9 @@ class Population(AbstractDynamics):
     **Arguments:**
 
     - `cell`: the neurons, such as `npt.neurons.LIF(3200)`.
-    - `receptors`: input ports by name, each with a state for every neuron.
+    - `receptors`: input ports by name, each with a state for every neuron. In cells with compartments a receptor acts
+      on the soma; or, given as a pair with a compartment (its number, or the name of a site that is one), on that, at
+      its voltage.
 
     The input of a step is the cells' own: a current, a `Drive` or `None`. The output is their spike array.
 
@@ -42,15 +44,26 @@ class Population(AbstractDynamics):
 
     cell: AbstractNeuron
     receptors: dict[str, Receptor]
+    places: tuple[tuple[str, int], ...] = eqx.field(static=True)
 
-    def __init__(self, cell: AbstractNeuron, receptors: Mapping[str, Receptor] | None = None):
+    def __init__(
+        self,
+        cell: AbstractNeuron,
+        receptors: Mapping[str, Receptor | tuple[Receptor, str | int]] | None = None,
+    ):
         if not isinstance(cell, AbstractNeuron):
             raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
-        self.cell, self.receptors = cell, dict(receptors or {})
-        for name, receptor in self.receptors.items():
+        self.cell, self.receptors, places = cell, {}, {}
+        for name, entry in (receptors or {}).items():
             check_name(name, "receptor")
+            receptor, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
             if not isinstance(receptor, Receptor):
-                raise TypeError(f"receptor '{name}' is a {type(receptor).__name__}; expected an npt.Receptor")
+                raise TypeError(
+                    f"receptor '{name}' is a {type(receptor).__name__}; expected an npt.Receptor, or a pair of one and "
+                    "the compartment that it acts on"
+                )
+            self.receptors[name], places[name] = receptor, cell.place(where, f"receptor '{name}'")
+        self.places = tuple(places.items())
 
     @property
     def size(self) -> int:
@@ -58,7 +71,7 @@ class Population(AbstractDynamics):
         return self.cell.size
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> tuple[int, ...] | list[tuple[int, ...]]:
         return self.cell.input_shape
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
@@ -75,11 +88,13 @@ class Population(AbstractDynamics):
         self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick
     ) -> tuple[PopulationState, Output]:
         """The last part of a step: drives from the old voltage, then the cells."""
-        v = state.cell.v
-        received = self.cell.membrane.received
-        drive = received(Drive.of(input, v.dtype), self.cell.shape)
+        received, places = self.cell.membrane.received, dict(self.places)
+        drive = received(Drive.of(input, state.cell.v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
-            drive = drive + received(self.receptors[name].drive(state.receptors[name], v), self.cell.shape)
+            v = self.cell.voltage(state.cell, places[name])
+            drive = drive + received(
+                self.receptors[name].drive(state.receptors[name], v), self.cell.shape, places[name]
+            )
         cell, spikes = self.cell.step(state.cell, drive, tick)
         return PopulationState(cell, state.receptors), spikes
 

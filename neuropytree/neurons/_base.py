@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from .._types import AbstractDynamics, Spikes
 from ._arguments import fits
@@ -28,8 +29,22 @@ class AbstractNeuron(AbstractDynamics):
         return math.prod(self.shape)
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> tuple[int, ...] | list[tuple[int, ...]]:
         return self.shape
+
+    def place(self, where: Any, who: str) -> int:
+        """The number of the compartment that `where` means.
+
+        **Raises:** `ValueError` for one that isn't there: any but 0 in cells without compartments.
+        """
+        if where != 0 or isinstance(where, bool):
+            raise ValueError(f"{who} is put into {where!r}, but a {type(self).__name__} has no compartments")
+        return 0
+
+    def voltage(self, state: Any, at: int) -> Array:
+        """The voltage in compartment `at`."""
+        del at
+        return state.v
 
     @property
     @abc.abstractmethod

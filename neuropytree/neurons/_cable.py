@@ -17,7 +17,9 @@ from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import Linear, Relaxation
 from ..ions import AbstractIon, Pool
+from ._arguments import known_values, real
 from ._membrane import AbstractMembrane
+from ._parts import KINDS, by_name, check_needs, check_part
 from ._tree import Tree
 
 Where = str | int | Sequence[int]
@@ -81,31 +83,34 @@ class CableMembrane(AbstractMembrane):
         v_init: ArrayLike | AbstractInitializer,
     ):
         self.tree, n = tree, tree.size
-        self.branch_points = tuple(sorted(int(k) for k in branch_points))
+        self.branch_points = tuple(sorted(whole_numbers(branch_points, "branch_points")))
         _check_branch_points(self.tree, self.branch_points)
         full = (*shape, n)
         ones = (1,) * len(full)
 
-        def each(x: ArrayLike, name: str) -> Array:
+        def each(x: ArrayLike, name: str, idle: Places = (), **bounds: Any) -> Array:
             x = lifted(x, full, name)
+            known = known_values(x)
+            if known is not None:
+                known = np.array(known if known.size > n else known.reshape(known.shape[-1:]))
+                if known.ndim and known.shape[-1] == n:
+                    known[..., list(idle)] = 1  # of no account there
+                real(known, name, **bounds)
             return x if x.ndim else x.reshape(ones)
 
-        self.area, self.g_axial, self.c_m = each(area, "area"), each(g_axial, "g_axial"), each(c_m, "c_m")
-        self.input_area = None if input_area is None else each(input_area, "input_area")
-        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else as_parameter(v_init)
+        points = self.branch_points
+        self.area = each(area, "area", points, positive=True)
+        self.g_axial = each(g_axial, "g_axial", (0,), least=0)
+        self.c_m = each(c_m, "c_m", points, positive=True)
+        self.input_area = None if input_area is None else each(input_area, "input_area", points, positive=True)
+        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init")
         everywhere = tuple(k for k in range(n) if k not in self.branch_points)
         parts: dict[str, dict[str, Any]] = {"channel": {}, "ion": {}}
         places: dict[str, dict[str, Places]] = {"channel": {}, "ion": {}}
-        for what, kind, given in (("channel", AbstractChannel, channels), ("ion", AbstractIon, ions)):
-            for name, entry in given.items():
-                part, where = entry if isinstance(entry, tuple) else (entry, everywhere)
-                if not isinstance(name, str) or not name or "." in name:
-                    raise ValueError(f"{what} name {name!r} can't be used in paths; expected a string without dots")
-                if not isinstance(part, kind):
-                    raise TypeError(
-                        f"{what} '{name}' is {part!r}; expected an npt.{what}s.{kind.__name__}, or a pair of one and "
-                        "the compartments that have it"
-                    )
+        for (what, kind), given in zip(KINDS, (channels, ions), strict=True):
+            for name, entry in by_name(given, what).items():
+                part, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, everywhere)
+                check_part(part, what, kind, name, ", or a pair of one and the compartments that have it")
                 at = located(where, n, sites, f"{what} '{name}'")
                 hollow = [k for k in at if k in self.branch_points]
                 if hollow:
@@ -125,13 +130,8 @@ class CableMembrane(AbstractMembrane):
         return {name: at for kind, name, at in self.placed if kind == what}
 
     def _check_ions(self, name: str, channel: AbstractChannel) -> None:
+        check_needs(name, channel, self.ions)
         for ion in channel.needs:
-            if ion not in self.ions:
-                own = ", or give the channel its own e" if channel.needs == (channel.carries,) else ""
-                raise ValueError(
-                    f"channel '{name}' ({type(channel).__name__}) reads the ion '{ion}', but the cell has the "
-                    f"ions {listing(self.ions)}: pass ions={{'{ion}': ...}}{own}"
-                )
             lacking = [k for k in self.places("channel")[name] if k not in self.places("ion")[ion]]
             if lacking:
                 raise ValueError(
@@ -219,8 +219,8 @@ class CableMembrane(AbstractMembrane):
             _slopes(self.ion_kinetics(y, inward), y.ions),
         )
 
-    def received(self, u: Drive, shape: tuple[int, ...]) -> Drive:
-        """`u` for every compartment: what has no axis of compartments flows into the soma.
+    def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
+        """`u` for every compartment: what has no axis of compartments flows into compartment `at`.
 
         **Raises:** `ValueError` if it has neither the shape of the cells nor that of their compartments.
         """
@@ -234,7 +234,7 @@ class CableMembrane(AbstractMembrane):
                     f"the input has shape {x.shape}; expected {shape} for the soma of each cell, or {(*shape, n)} for "
                     "every compartment (with ones where it is the same)"
                 )
-            return jnp.pad(jnp.broadcast_to(x, shape)[..., None], [(0, 0)] * len(shape) + [(0, n - 1)])
+            return jnp.pad(jnp.broadcast_to(x, shape)[..., None], [(0, 0)] * len(shape) + [(at, n - 1 - at)])
 
         return Drive(spread(u.i), None if u.g is None else spread(u.g))
 
@@ -288,12 +288,20 @@ def located(where: Where, n: int, sites: Mapping[str, Places], who: str) -> Plac
         if where not in sites:
             raise ValueError(f"{who} is put into '{where}', but the sites are {listing(sites)}")
         return sites[where]
-    at = tuple(int(k) for k in np.atleast_1d(np.asarray(where)))
+    at = whole_numbers(where, who)
     wrong = [k for k in at if not 0 <= k < n] or [k for k in set(at) if at.count(k) > 1]
     if wrong or not at:
         what = f"compartment {wrong[0]}" if wrong else "no compartment"
         raise ValueError(f"{who} is put into {what}; expected numbers from 0 to {n - 1}, each once")
     return at
+
+
+def whole_numbers(x: Any, who: str) -> Places:
+    """Numbers of compartments. **Raises:** `TypeError` for anything else."""
+    array = np.atleast_1d(np.asarray(list(x) if isinstance(x, range) else x))
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise TypeError(f"{who} is given {x!r}; expected the number of a compartment, or a list of such numbers")
+    return tuple(int(k) for k in array)
 
 
 def lifted(x: ArrayLike, target: tuple[int, ...], name: str) -> Array:

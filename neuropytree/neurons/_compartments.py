@@ -15,8 +15,9 @@ from ..integrate import AbstractStepper
 from ..ions import AbstractIon
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._arguments import check_kind, real
 from ._base import check_shapes, normalise_size
-from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located
+from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located, whole_numbers
 from ._crossing import Crossing
 from ._hines import Hines
 from ._point import PointNeuronState
@@ -34,8 +35,9 @@ class Compartments(WithoutReset):
     root, is the soma. A spike is where its voltage crosses `v_th` from below.
 
     The input of a step is a current density $i$ (µA/cm²) or a `Drive(i, g)` with a conductance density $g$ (mS/cm²).
-    With the shape of the population it flows into the soma; with one axis more, the last, into every compartment.
-    With `input_area=1e5` it is the current in nA and the conductance in µS.
+    With the shape of the population it flows into the soma; with one axis more, the last, into every compartment. A
+    receptor of a `Population` acts on the soma, or on the compartment that it is given with (`(receptor, "dend")`).
+    With `input_area=1e5` the input is the current in nA and the conductance in µS.
 
     **Arguments:** each parameter a number; an array with one value for each compartment; or one of shape (neurons,
     compartments), either of which may be 1.
@@ -114,7 +116,7 @@ class Compartments(WithoutReset):
         stepper: AbstractStepper | None = None,
     ):
         self.shape = normalise_size(size)
-        tree = Tree(tuple(int(p) for p in parents))
+        tree = Tree(whole_numbers(parents, "parents"))
         places: dict[str, Places] = {}
         numbers: dict[str, int | Places] = {}
         for name, where in {"soma": 0, **(sites or {})}.items():
@@ -141,6 +143,7 @@ class Compartments(WithoutReset):
         for part in (self.threshold, self.refractory):
             check_shapes(part, self.shape)
         self.stepper = Hines() if stepper is None else stepper
+        check_kind(self.stepper, AbstractStepper, "stepper", optional=False)
 
     @classmethod
     def from_cylinders(
@@ -174,15 +177,21 @@ class Compartments(WithoutReset):
             )
             ```
         """
-        tree, shape = Tree(tuple(int(p) for p in parents)), normalise_size(size)
+        tree, shape = Tree(whole_numbers(parents, "parents")), normalise_size(size)
         full = (*shape, tree.size)
+        found = [name for name in ("area", "g_axial", "branch_points") if name in options]
+        if found:
+            raise ValueError(
+                f"from_cylinders finds {found[0]} from the cylinders; leave it out, or use Compartments(...)"
+            )
 
         def each(x: ArrayLike, name: str) -> Array:
             x = lifted(x, full, name)
             return jnp.broadcast_to(x, (*(x.shape[:-1] or (1,) * len(shape)), tree.size))
 
-        along, across = each(length, "length"), each(diameter, "diameter")
-        half = 1e5 * np.pi * across**2 / (2 * each(r_a, "r_a") * along)
+        sizes = {"length": length, "diameter": diameter, "r_a": r_a}
+        along, across, resistivity = (each(real(x, name, positive=True), name) for name, x in sizes.items())
+        half = 1e5 * np.pi * across**2 / (2 * resistivity * along)
         new, points = list(tree.parents), {}
         for k, children in enumerate(tree.children()):
             if len(children) > 1:
@@ -210,9 +219,22 @@ class Compartments(WithoutReset):
         return ("membrane", *self.membrane.channels, *self.membrane.ions, *self.sites)
 
     @property
-    def input_shape(self) -> None:
-        """`None`: the shape of the population, or that of all compartments; `step` sees to it."""
-        return
+    def input_shape(self) -> list[tuple[int, ...]]:
+        """The shape of the population, or that of all compartments."""
+        return [self.shape, (*self.shape, self.membrane.tree.size)]
+
+    def place(self, where: Where, who: str) -> int:
+        at = located(
+            where, self.membrane.tree.size, {k: x if isinstance(x, tuple) else (x,) for k, x in self.placed}, who
+        )
+        if len(at) != 1:
+            raise ValueError(f"{who} is put into {len(at)} compartments, {where!r}; expected one: give each its own")
+        if at[0] in self.membrane.branch_points:
+            raise ValueError(f"{who} is put into {at[0]}, a branch point, which has no membrane")
+        return at[0]
+
+    def voltage(self, state: PointNeuronState, at: int) -> Array:
+        return state.membrane.voltages[..., at]
 
     def _fenced(self, y: CompartmentsState) -> CompartmentsState:
         (voltages,) = fence(self.membrane.balanced(y.voltages))

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._errors import listing
-from .._types import Drive, Scalar, Spikes, as_parameter, find
+from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
 from ..init._base import values
@@ -16,9 +15,11 @@ from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruy
 from ..ions import AbstractIon, Pool
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._arguments import check_kind, fits, real
 from ._base import check_shapes, normalise_size
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane
+from ._parts import KINDS, by_name, check_needs, check_part
 from ._point import PointNeuronState
 from ._refractory import Refractory
 from ._without_reset import WithoutReset
@@ -58,31 +59,31 @@ class ConductanceMembrane(AbstractMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer = -65.0,
     ):
-        self.c_m, self.channels, self.ions = as_parameter(c_m), dict(channels), dict(ions or {})
-        self.sigma = None if sigma is None else as_parameter(sigma)
-        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else as_parameter(v_init)
+        self.c_m = real(c_m, "c_m", positive=True)
+        self.channels, self.ions = by_name(channels, "channel"), by_name({} if ions is None else ions, "ion")
+        self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
+        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init")
 
     def __check_init__(self) -> None:
-        for what, kind, parts in (("channel", AbstractChannel, self.channels), ("ion", AbstractIon, self.ions)):
+        for (what, kind), parts in zip(KINDS, (self.channels, self.ions), strict=True):
             for name, part in parts.items():
-                if not isinstance(name, str) or not name or "." in name:
-                    raise ValueError(f"{what} name {name!r} can't be used in paths; expected a string without dots")
-                if not isinstance(part, kind):
-                    raise TypeError(f"{what} '{name}' is {part!r}; expected an npt.{what}s.{kind.__name__}")
+                check_part(part, what, kind, name)
         for name, channel in self.channels.items():
-            missing = [ion for ion in channel.needs if ion not in self.ions]
-            if missing:
-                own = ", or give the channel its own e" if missing == [channel.carries] else ""
-                raise ValueError(
-                    f"channel '{name}' ({type(channel).__name__}) reads the ion '{missing[0]}', but the cell has the "
-                    f"ions {listing(self.ions)}: pass ions={{'{missing[0]}': ...}}{own}"
-                )
+            check_needs(name, channel, self.ions)
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> ConductanceState:
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
         return ConductanceState(v, {name: c.init(v, pools) for name, c in self.channels.items()}, ions)
+
+    def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
+        """`u` itself. **Raises:** `ValueError` if it has neither one value nor one for each cell."""
+        del at
+        for part in (u.i, u.g):
+            if part is not None and not fits(part.shape, shape):
+                raise ValueError(f"the input has shape {part.shape}; expected () or {shape}, one for each neuron")
+        return u
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """What the channels see of the ions in the state `ions`."""
@@ -202,6 +203,7 @@ class ConductanceCell(WithoutReset):
         self.stepper = stepper
 
     def __check_init__(self) -> None:
+        check_kind(self.stepper, AbstractStepper, "stepper", optional=False)
         for part in (self.membrane, self.threshold, self.refractory):
             check_shapes(part, self.shape)
 

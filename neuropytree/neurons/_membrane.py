@@ -36,9 +36,10 @@ class AbstractMembrane(AbstractField):
         """
         return False
 
-    def received(self, u: Drive, shape: tuple[int, ...]) -> Drive:
-        """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each."""
-        del shape
+    def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
+        """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each, and
+        `at` is the one that it is for."""
+        del shape, at
         return u
 
 

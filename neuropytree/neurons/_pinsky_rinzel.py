@@ -10,6 +10,7 @@ from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import CalciumFirstOrder
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._arguments import real
 from ._cable import SIEMENS
 from ._compartments import Compartments
 
@@ -82,7 +83,7 @@ def PinskyRinzel(
         sol = npt.simulate(cell, cell.init(), 0.75, dt=0.05, duration=50.0, record=["v", "dend.v", "ca.c", "spike"])
         ```
     """
-    soma = as_parameter(p)
+    soma, dendrite = real(p, "p", positive=True), real(1 - as_parameter(p), "1 - p", positive=True)
     parts = {
         "na": (channels.INa_PR1994(g=g_na, e=e_na), "soma"),
         "k": (channels.IK_PR1994(g=g_k, e=e_k), "soma"),
@@ -91,7 +92,7 @@ def PinskyRinzel(
         "kc": (channels.IKC_PR1994(g=g_kc, e=e_k), "dend"),
         "leak": channels.IL(g=g_l, e=e_l),
     }
-    both = jnp.stack([soma, 1 - soma]) if soma.ndim == 0 else jnp.concatenate([soma, 1 - soma], -1)
+    both = jnp.stack([soma, dendrite]) if soma.ndim == 0 else jnp.concatenate([soma, dendrite], -1)
     return Compartments(
         size,
         parents=(-1, 0),

@@ -16,7 +16,7 @@ def ThalamicRelay(
     g_k: ArrayLike = 10.0,
     g_t: ArrayLike = 2.0,
     g_h: ArrayLike = 0.0175,
-    g_kl: ArrayLike = 0.005,
+    g_kl: ArrayLike = 0.0138,
     g_l: ArrayLike = 0.01,
     e_na: ArrayLike = 50.0,
     e_k: ArrayLike = -100.0,
@@ -24,7 +24,7 @@ def ThalamicRelay(
     e_l: ArrayLike = -70.0,
     v_sh: ArrayLike = -25.0,
     c_m: ArrayLike = 1.0,
-    v_init: ArrayLike | AbstractInitializer = -61.0,
+    v_init: ArrayLike | AbstractInitializer = -68.9,
     v_th: ArrayLike = 0.0,
     t_ref: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
@@ -35,10 +35,12 @@ def ThalamicRelay(
 
     $$C_m \dot v = I_\mathrm{Na} + I_\mathrm{K} + I_\mathrm{T} + I_\mathrm{h} + I_\mathrm{KL} + I_\mathrm{L} + i,$$
 
-    the single-compartment cell of Destexhe et al.: `INa_TM1991` and `IK_TM1991` of high threshold, `ICaT_HM1992`,
-    `Ih_De1996` regulated by calcium, leaks of potassium and of everything, and `CalciumDetailed`. The T current's
-    activation has its kinetics here, where the publication takes it as instantaneous; with the leak of potassium of the
-    publication, 0.0138 mS/cm², the voltage oscillates below threshold.
+    the single-compartment cell of Destexhe et al., of 29 000 µm²: `INa_TM1991` and `IK_TM1991` of high threshold,
+    `ICaT_De1996`, `Ih_De1996` regulated by calcium, leaks of potassium and of everything, and `CalciumDetailed`.
+
+    It begins at its equilibrium, which the T current and the h current make unstable: left alone for some seconds, it
+    bursts at about 5 Hz, until calcium has locked enough channels of the h current open; after ten seconds or more of
+    silence it begins anew. A smaller potassium leak (`g_kl=0.005`, `v_init=-61.0`) gives it a stable rest.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 
@@ -64,12 +66,16 @@ def ThalamicRelay(
     parts = {
         "na": channels.INa_TM1991(g=g_na, v_sh=v_sh),
         "k": channels.IK_TM1991(g=g_k, v_sh=v_sh),
-        "t": channels.ICaT_HM1992(g=g_t, v_sh=0.0),
+        "t": channels.ICaT_De1996(g=g_t),
         "h": channels.Ih_De1996(g=g_h, e=e_h),
         "kl": channels.IKLeak(g=g_kl),
         "leak": channels.IL(g=g_l, e=e_l),
     }
-    pools = {"na": ions.SodiumFixed(e=e_na), "k": ions.PotassiumFixed(e=e_k), "ca": ions.CalciumDetailed()}
+    pools = {
+        "na": ions.SodiumFixed(e=e_na),
+        "k": ions.PotassiumFixed(e=e_k),
+        "ca": ions.CalciumDetailed(c_init=3.18e-4),
+    }
     return ConductanceCell(
         size,
         channels=parts,

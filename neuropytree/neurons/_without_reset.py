@@ -43,6 +43,12 @@ class WithoutReset(AbstractNeuron):
     def step(
         self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
     ) -> tuple[PointNeuronState, Spikes]:
+        if state.v.shape != self.shape or (state.refractory is None) != (self.refractory is None):
+            rests = "without" if state.refractory is None else "with"
+            raise ValueError(
+                f"the state is that of cells of shape {state.v.shape} {rests} a refractory time; make one by the init "
+                f"of this {type(self).__name__}, of shape {self.shape}"
+            )
         u, old = self.membrane.received(Drive.of(input, state.v.dtype), self.shape), state.membrane
         y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
         y = self._fenced(jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old))

@@ -63,24 +63,31 @@ def _classify(model: AbstractDynamics, inputs: Any, n_steps: int | None) -> Any:
     return {name: _classify_tree(f"input '{name}'", x, shapes[name], n_steps) for name, x in inputs.items()}
 
 
-def _classify_tree(name: str, tree: Any, shape: tuple[int, ...] | None, n_steps: int | None) -> Any:
+def _classify_tree(name: str, tree: Any, shape: Any, n_steps: int | None) -> Any:
     return jax.tree.map(lambda leaf: _is_series(name, tuple(leaf.shape), shape, n_steps), tree)
 
 
-def _is_series(name: str, got: tuple[int, ...], shape: tuple[int, ...] | None, n_steps: int | None) -> bool:
+def _is_series(name: str, got: tuple[int, ...], shape: Any, n_steps: int | None) -> bool:
     if shape is None:
         return n_steps is not None and len(got) > 0 and got[0] == n_steps
-    constant = _broadcasts(got, shape)
-    series = n_steps is not None and len(got) > 0 and got[0] == n_steps and _broadcasts(got[1:], shape)
-    if constant and series and n_steps != 1 and len(got) == len(shape):
+    first, *others = shape if isinstance(shape, list) else [shape]
+
+    def taken(x: tuple[int, ...]) -> bool:
+        return _broadcasts(x, first) or any(len(x) == len(other) and _broadcasts(x, other) for other in others)
+
+    constant, series = taken(got), n_steps is not None and len(got) > 0 and got[0] == n_steps and taken(got[1:])
+    if constant and series and n_steps != 1 and len(got) in map(len, (first, *others)):
+        say = f"give a series the shape ({n_steps}, 1) or {(n_steps, *first)}"
+        if len(got) > len(first):
+            say = "say which by a function of the tick, lambda tick: x or lambda tick: x[tick.index]"
         raise ValueError(
             f"{name} has shape {got}, which is one value for each of {n_steps} neurons and one for each of "
-            f"{n_steps} steps; give a "
-            f"series the shape ({n_steps}, 1) or {(n_steps, *shape)}"
+            f"{n_steps} steps; {say}"
         )
     if not constant and not series:
-        over_time = "" if n_steps is None else f", or over time ({n_steps},) or {(n_steps, *shape)}"
-        raise ValueError(f"{name} has shape {got}; expected () or {shape} for a constant{over_time}")
+        shapes = " or ".join(["()", *(str(one) for one in (first, *others))])
+        over_time = "" if n_steps is None else f", or over time ({n_steps},) or {(n_steps, *first)}"
+        raise ValueError(f"{name} has shape {got}; expected {shapes} for a constant{over_time}")
     return series and not constant
 
 

@@ -49,6 +49,7 @@ def channel_bank() -> dict[str, channels.AbstractChannel]:
         channels.ICaHT_Re1993,
         channels.ICaL_IS2008,
         channels.ICaN_IS2008,
+        channels.ICaT_De1996,
         channels.ICaT_HM1992,
         channels.ICaT_HP1992,
         channels.Ih_De1996,

@@ -39,9 +39,9 @@ def potassium_tm(sh: float) -> dict[str, Gate]:
     return {"n": ("ab", alpha, lambda v, c: 0.5 * exp(-((v - sh) - 10) / 40), 1.0)}
 
 
-def a_current(inf: Callable) -> dict[str, Gate]:
+def a_current(inf: Callable, until: float, plateau: float) -> dict[str, Gate]:
     tau_m = lambda v, c: 1 / (exp((v + 35.8) / 19.7) + exp(-(v + 79.7) / 12.7)) + 0.37
-    tau_h = lambda v, c: np.where(v < -63, 1 / (exp((v + 46) / 5) + exp(-(v + 238) / 37.5)), 19.0)
+    tau_h = lambda v, c: np.where(v < until, 1 / (exp((v + 46) / 5) + exp(-(v + 238) / 37.5)), plateau)
     return {"m": ("it", inf, tau_m, 1.0), "h": ("it", lambda v, c: 1 / (1 + exp((v + 78) / 6)), tau_h, 1.0)}
 
 
@@ -157,8 +157,8 @@ PRINTED = {
         lambda x, v, c: 8.0 * x["n"],
         "k",
     ),
-    "IKA1_HM1992": Printed(a_current(lambda v, c: 1 / (1 + exp(-(v + 60) / 8.5))), M4H(30.0), "k", (-63.0,)),
-    "IKA2_HM1992": Printed(a_current(lambda v, c: 1 / (1 + exp(-(v + 36) / 20))), M4H(20.0), "k", (-63.0,)),
+    "IKA1_HM1992": Printed(a_current(lambda v, c: 1 / (1 + exp(-(v + 60) / 8.5)), -63, 19.0), M4H(30.0), "k", (-63.0,)),
+    "IKA2_HM1992": Printed(a_current(lambda v, c: 1 / (1 + exp(-(v + 36) / 20)), -73, 60.0), M4H(20.0), "k", (-73.0,)),
     "IKA_CS1977": Printed(
         {
             "m": (
@@ -198,6 +198,18 @@ PRINTED = {
     ),
     "ICaT_HM1992": Printed(t_current(-3.0), M2H(2.0), "ca", (-83.0,)),
     "ICaHT_HM1992": Printed(t_current(25.0), M2H(2.0), "ca", (-55.0,)),
+    "ICaT_De1996": Printed(
+        {
+            "h": (
+                "it",
+                lambda v, c: 1 / (1 + exp((v + 83) / 4)),
+                lambda v, c: 30.8 + (211.4 + exp((v + 2 + 113.2) / 5)) / (1 + exp((v + 2 + 84) / 3.2)),
+                3.0**1.2,
+            )
+        },
+        lambda x, v, c: 2.0 / (1 + exp(-(v + 2 + 57) / 6.2)) ** 2 * x["h"],
+        "ca",
+    ),
     "ICaT_HP1992": Printed(
         {
             "m": (

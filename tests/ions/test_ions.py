@@ -59,6 +59,18 @@ def test_calcium_rises_when_calcium_enters_and_never_by_what_leaves(ion):
     assert rise(2.0) > 0 and rise(4.0) == pytest.approx(2 * rise(2.0)) and rise(-2.0) == 0.0
 
 
+def test_what_is_refused():
+    for kind, change, message in (
+        (npt.ions.CalciumDetailed, {"d": 0.0}, "CalciumDetailed has d 0.0; expected positive numbers"),
+        (npt.ions.CalciumDetailed, {"tau": [5.0, -1.0]}, r"has tau \[ 5. -1.\]; expected positive"),
+        (npt.ions.CalciumDetailed, {"c_init": float("nan")}, "has c_init nan"),
+        (npt.ions.CalciumFirstOrder, {"beta": 0.0}, "CalciumFirstOrder has beta 0.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kind(**change)
+    jax.jit(lambda d: npt.ions.CalciumDetailed(d=d))(0.0)  # values that aren't known can't be refused
+
+
 def test_calcium_first_order():
     ion = npt.ions.CalciumFirstOrder(c_init=2.0)
     k = ion.kinetics(ion.init((), jnp.float64), jnp.asarray(3.0))["c"]

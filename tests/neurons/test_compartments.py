@@ -532,6 +532,37 @@ def test_what_is_refused():
     ):
         with pytest.raises(error, match=message):
             Compartments(1, **(two | change))
+    for change, error, message in (
+        ({"parents": [-1, 0.5]}, TypeError, r"parents is given \[-1, 0.5\]; expected the number of a compartment"),
+        ({"parents": None}, TypeError, "parents is given None"),
+        ({"parents": [[-1, 0]]}, TypeError, "parents is given"),
+        ({"area": [1.0, -2.0]}, ValueError, "area is -2 at index 1; expected positive"),
+        ({"area": 0.0}, ValueError, "area is 0; expected positive"),
+        ({"g_axial": [0.0, -2.0]}, ValueError, "g_axial is -2 at index 1"),
+        ({"g_axial": [0.0, np.nan]}, ValueError, "g_axial is nan at index 1"),
+        ({"c_m": -1.0}, ValueError, "c_m is -1"),
+        ({"input_area": 0.0}, ValueError, "input_area is 0"),
+        ({"v_init": [-65.0, np.inf]}, ValueError, "v_init is inf at index 1"),
+        ({"channels": [IL()]}, TypeError, "channels is .*; expected a dictionary of channels by name"),
+        ({"channels": {"leak": (IL(), 0, 1)}}, TypeError, "channel 'leak' is .*, or a pair of one and the comp"),
+        ({"channels": {"leak": (IL(), 0.5)}}, TypeError, "channel 'leak' is given 0.5; expected the number of"),
+        ({"channels": {"leak": (IL(), [True, False])}}, TypeError, "channel 'leak' is given"),
+        ({"channels": {"leak": IL(g=np.nan)}}, ValueError, r"channel 'leak' \(IL\) has g nan; expected finite"),
+        ({"branch_points": 0.5}, TypeError, "branch_points is given 0.5"),
+        ({"stepper": Hines}, TypeError, "stepper is the class Hines; expected an AbstractStepper"),
+    ):
+        with pytest.raises(error, match=message):
+            Compartments(1, **(two | change))
+    Compartments(1, **(two | {"g_axial": [np.nan, 1.0]}))  # what stands for the root is of no account
+    tube = {"parents": [-1, 0], "length": 1.0, "diameter": 1.0, "channels": {"leak": IL()}}
+    for change, message in (
+        ({"length": [0.0, 1.0]}, "length is 0 at index 0; expected positive"),
+        ({"diameter": -1.0}, "diameter is -1"),
+        ({"r_a": 0.0}, "r_a is 0"),
+        ({"area": 3.0}, "from_cylinders finds area from the cylinders; leave it out"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Compartments.from_cylinders(1, **(tube | change))
     cell = Compartments(3, **two)
     with pytest.raises(ValueError, match=r"the input has shape \(2,\); expected \(3,\) for the soma of each cell, or"):
         cell.step(cell.init(), jnp.ones(2), npt.Tick.at(0, dt=0.1))
@@ -558,3 +589,89 @@ def test_in_a_network():
     sol = npt.simulate(net, net.init(dt=0.05), {"E": current}, dt=0.05, duration=20.0, record=["E.dend.v", "E.spike"])
     assert sol.out["E.dend.v"].shape == (400, 8) and sol.out["E.spike"].any(0).all()
     assert isinstance(sol.state.populations["E"].cell.membrane, CompartmentsState)
+
+
+def test_a_receptor_on_any_compartment():
+    """Backward Euler with the conductances by hand; each receptor sees the voltage of its own compartment."""
+    dt, area, e = 0.1, np.array([900.0, 300.0, 200.0]), {"near": 0.0, "far": -80.0}
+    links = {"parents": [-1, 0, 1], "g_axial": [0.0, 3.0, 2.0]}
+    cell = Compartments(2, **links, area=area, channels={"leak": IL(g=0.1, e=-60.0)}, v_init=-60.0, sites={"tip": 2})
+    receptors = {"near": (npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.COBA(0.0)), "tip")}
+    receptors["far"] = npt.Receptor(npt.synapses.Exponential(9.0), npt.synapses.COBA(-80.0)), 1
+    net = npt.Network({"E": npt.Population(cell, receptors)})
+    start = net.init(dt=dt)
+    opened = {"near": jnp.asarray([0.5, 2.0]), "far": jnp.asarray([0.0, 1.0])}
+    ports = lambda s: [s.populations["E"].receptors[k].g for k in opened]  # noqa: E731
+    start = eqx.tree_at(ports, start, list(opened.values()))
+    got = npt.simulate(net, start, dt=dt, duration=5.0, record=["E.voltages"]).out["E.voltages"]
+    flow = 100 * np.asarray(dense(Tree((-1, 0, 1)), jnp.zeros(3), jnp.asarray([0.0, 3.0, 2.0])))
+    for n in range(2):
+        v = np.full(3, -60.0)
+        for k in range(50):
+            g = {"near": float(opened["near"][n]) * np.exp(-(k + 1) * dt / 5.0)}
+            g["far"] = float(opened["far"][n]) * np.exp(-(k + 1) * dt / 9.0)
+            synaptic = np.array([0.0, g["far"], g["near"]])
+            current = np.array([0.0, g["far"] * e["far"], g["near"] * e["near"]])
+            matrix = np.diag(area * (1 / dt + 0.1 + synaptic)) + flow
+            v = np.linalg.solve(matrix, area * (v / dt - 6.0 + current))
+            np.testing.assert_allclose(got[k, n], v, rtol=1e-10)
+    for where, message in (
+        ("axon", "receptor 'exc' is put into 'axon', but the sites are"),
+        (3, "receptor 'exc' is put into compartment 3"),
+        ([1, 2], "receptor 'exc' is put into 2 compartments"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            npt.Population(cell, {"exc": (receptors["far"][0], where)})
+    with pytest.raises(
+        ValueError, match="receptor 'exc' is put into 'dend', but a ConductanceCell has no compartments"
+    ):
+        npt.Population(HH(1), {"exc": (receptors["far"][0], "dend")})
+    with pytest.raises(TypeError, match="receptor 'exc' is a tuple; expected an npt.Receptor, or a pair"):
+        npt.Population(cell, {"exc": (receptors["far"][0], 1, 2)})
+
+
+def test_currents_of_all_compartments_are_no_series():
+    """Not even in a run of as many steps as there are cells."""
+    cell = Compartments(4, parents=[-1, 0, 0], area=100.0, g_axial=1.0, channels={"leak": IL(e=-65.0)})
+    u = jnp.zeros((4, 3)).at[:, 2].set(5.0)
+    runs = [
+        npt.simulate(cell, cell.init(), given, dt=0.1, duration=0.4, record=["voltages"]).out["voltages"]
+        for given in (u, lambda tick: u, jnp.broadcast_to(u, (4, 4, 3)))
+    ]
+    for run in runs:
+        np.testing.assert_array_equal(run, runs[0])
+    assert np.all(np.asarray(runs[0])[-1, :, 2] > np.asarray(runs[0])[-1, :, 1])
+    series = jnp.linspace(0.0, 1.0, 5)
+    by_time = npt.simulate(cell, cell.init(), series, dt=0.1, duration=0.5, record=["v"]).out["v"]
+    assert np.all(np.diff(np.asarray(by_time), axis=0) > 0)
+    with pytest.raises(ValueError, match=r"shape \(4,\), which is one value for each of 4 neurons and one for each of"):
+        npt.simulate(cell, cell.init(), jnp.ones(4), dt=0.1, duration=0.4)
+    square = Compartments(3, parents=[-1, 0, 0], area=100.0, g_axial=1.0, channels={"leak": IL(e=-65.0)})
+    with pytest.raises(ValueError, match=r"shape \(3, 3\).*say which by a function of the tick"):
+        npt.simulate(square, square.init(), jnp.ones((3, 3)), dt=0.1, duration=0.3)
+    with pytest.raises(ValueError, match=r"shape \(2,\); expected \(\) or \(4,\) or \(4, 3\) for a constant, or over"):
+        npt.simulate(cell, cell.init(), jnp.ones(2), dt=0.1, duration=0.4)
+
+
+def test_channels_in_every_compartment_of_an_odd_tree_against_scipy():
+    """Children numbered before their parents, and each compartment starting elsewhere."""
+    parents, area = [-1, 4, 4, 0, 3], np.array([900.0, 400.0, 300.0, 500.0, 100.0])
+    g, v0 = np.array([0.0, 8.0, 3.0, 20.0, 15.0]), np.array([-64.9, -63.2, -60.3, -66.1, -70.2])
+    flow = 100 * np.asarray(dense(Tree(tuple(parents)), jnp.zeros(5), jnp.asarray(g)))
+
+    def rhs(t, y):
+        v, m, h, n = y.reshape(4, 5)
+        i, moves, _ = squid_rhs(v, m, h, n)
+        return np.concatenate([i + np.array([12.0, 0, 0, 0, 0]) - flow @ v / area, *moves])
+
+    start = np.concatenate([v0, *squid_rhs(v0, 0.0, 0.0, 0.0)[2]])
+    times = np.linspace(0, 30, 61)
+    want = solve_ivp(rhs, (0, 30), start, "LSODA", times, rtol=1e-10, atol=1e-12).y[:5]
+    assert np.all(want.max(1) > 20)  # the spike reaches all
+    channels = {"na": INa_HH1952(e=50.0), "k": IK_HH1952(g=36.0, e=-77.0), "leak": IL(g=0.3, e=-54.387)}
+    current = jnp.asarray([[12.0, 0.0, 0.0, 0.0, 0.0]])
+    # RK4's own error, and that of the second order: 200 mV/ms on the upstroke, a tenth of a microsecond late
+    for stepper, tolerance in ((npt.integrate.RK4(), 1e-5), (Hines(order=2), 0.03)):
+        cell = Compartments(1, parents=parents, area=area, g_axial=g, channels=channels, v_init=v0, stepper=stepper)
+        sol = npt.simulate(cell, cell.init(), current, dt=0.005, duration=30.0, record=["voltages"], every=100)
+        np.testing.assert_allclose(np.asarray(sol.out["voltages"])[:, 0].T, want[:, 1:], rtol=0, atol=tolerance)

@@ -189,6 +189,37 @@ def test_what_is_refused():
         cell.step(cell.init(), 0.0, npt.Tick.at(0, dt=0.1))
 
 
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: HH(1, c_m=-1.0), ValueError, "c_m is -1; expected positive"),
+        (lambda: HH(2, c_m=[1.0, np.nan]), ValueError, "c_m is nan at index 1; expected positive"),
+        (lambda: HH(1, g_na=np.nan), ValueError, r"channel 'na' \(INa_HH1952\) has g nan; expected finite"),
+        (lambda: HH(1, sigma=-0.1), ValueError, "sigma is -0.1"),
+        (lambda: HH(1, v_init=np.inf), ValueError, "v_init is inf"),
+        (lambda: HH(1, v_init="rest"), TypeError, "v_init is 'rest'; expected a number"),
+        (lambda: HH(1, stepper=npt.integrate.RK4), TypeError, "stepper is .*; expected an AbstractStepper"),
+        (lambda: ConductanceCell(1, channels=[IL()]), TypeError, r"channels is \[IL.*\]; expected a dictionary"),
+        (lambda: ConductanceCell(1, channels=IL()), TypeError, "expected a dictionary of channels by name"),
+        (lambda: ConductanceCell(1, channels={}, ions=[]), TypeError, "ions is .*; expected a dictionary of ions"),
+        (lambda: npt.neurons.PinskyRinzel(1, p=1.5), ValueError, "1 - p is -0.5; expected positive"),
+    ],
+)
+def test_values_are_refused_where_they_are_given(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_step_refuses_what_is_of_other_shapes():
+    cell, tick = HH(3), npt.Tick.at(0, dt=0.1)
+    with pytest.raises(ValueError, match=r"the input has shape \(4,\); expected \(\) or \(3,\)"):
+        cell.step(cell.init(), jnp.ones(4), tick)
+    with pytest.raises(ValueError, match=r"the state is that of cells of shape \(2,\) without a refractory time"):
+        cell.step(HH(2).init(), 1.0, tick)
+    with pytest.raises(ValueError, match=r"of shape \(3,\) with a refractory time; make one by the init of this Cond"):
+        cell.step(HH(3, t_ref=1.0).init(), 1.0, tick)
+
+
 def test_noise_of_a_leaky_cell_has_its_stationary_variance():
     cell = leaky(4000, sigma=0.5, c_m=1.0)
     sol = npt.simulate(cell, cell.init(), dt=0.5, duration=60.0, record=["v"], every=120, key=jax.random.key(0))

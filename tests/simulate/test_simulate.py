@@ -208,7 +208,7 @@ def test_progress_needs_the_host(noisy, capsys):
 
 
 def test_no_tracer_leaks(noisy):
+    loss = lambda x: simulate(noisy, duration=1.0, inputs={"E": x}).out["E.v"].sum()  # noqa: E731
     with jax.checking_leaks():
         simulate(noisy, duration=1.0)
-        jax.grad(lambda x: simulate(noisy, duration=1.0, inputs={"E": x}).out["E.v"].sum())(20.0)
-        jax.vmap(lambda x: simulate(noisy, duration=1.0, inputs={"E": x}).out["E.v"].sum())(jnp.ones(2))
+        jax.vmap(jax.grad(loss))(jnp.ones(2))
