@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ._diffrax import with_scan
 from ._hybrid_problem import (
     ABOVE,
     AT_ONCE,
@@ -98,13 +99,6 @@ def search(
     unfinished = (end.status == DONE) & (end.node < nodes.t.shape[0])
     status = jnp.where(unfinished, MAX_STEPS, end.status)
     return Found(end.t, end.y, end.spike_times, end.ys), end.n, status, end.steps, end.mesh
-
-
-def with_scan(solver: Any, kind: str) -> Any:
-    """Diffrax's Runge–Kutta methods loop over their stages, in a way that suits one kind of derivative or another."""
-    if getattr(solver, "scan_kind", kind) is None:
-        return eqx.tree_at(lambda s: s.scan_kind, solver, kind, is_leaf=lambda x: x is None)
-    return solver
 
 
 def _scaled(p: Problem, y: PyTree, y0: PyTree, y1: PyTree) -> Array:

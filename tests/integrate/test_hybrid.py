@@ -307,11 +307,31 @@ def test_mistakes_are_named():
         ({"event": lambda t, y, a: jnp.zeros(2)}, ValueError, "event returned an array of shape"),
         ({"reset": lambda t, y, a: (y, y)}, ValueError, "reset returned"),
         ({"ts": 0.5}, ValueError, "ts has shape"),
+        ({"event": lambda t, y, a: y > 1.0}, TypeError, "event returned a truth value"),
+        ({"event": lambda t, y: y}, TypeError, "event is a function of .t, y.; expected a function of .t, y, args."),
+        ({"reset": 0.0}, TypeError, "reset is 0.0; expected a function"),
+        ({"reset": lambda t, y, a: 1j}, TypeError, "reset returned 1j; expected real numbers"),
+        ({"hold": -1.0}, ValueError, "hold is -1.0; expected a finite number of at least 0"),
+        ({"hold": 1.0, "hold_field": "a"}, TypeError, "hold_field is 'a'; expected a function"),
+        ({"t0": jnp.zeros(2)}, ValueError, "t0 has shape .2,.; expected one number"),
+        ({"t1": np.inf}, ValueError, "t1 is inf; expected a finite number"),
+        ({"t1": "a"}, TypeError, "t1 is 'a'; expected real numbers"),
+        ({"rtol": -1e-6}, ValueError, "rtol is -1e-06; expected a finite number above 0"),
+        ({"atol": 0.0}, ValueError, "atol is 0.0; expected"),
+        ({"dtmax": 0.0}, ValueError, "dtmax is 0.0; expected a number above 0"),
+        ({"root_tol": -1.0}, ValueError, "root_tol is -1.0; expected"),
+        ({"jump_ts": [np.nan]}, ValueError, "jump_ts has NaN"),
     ):
         with pytest.raises(kind, match=message):
             solve(still, 0.0, **{**good, **changes})
     for y0 in ((), jnp.array(True), {"a": jnp.zeros(1), "b": jnp.zeros(1, jnp.float32)}):
         with pytest.raises(ValueError, match="y0 has dtypes"):
+            solve(still, y0, **good)
+    for y0, kind, message in (
+        ("a", TypeError, "y0 is 'a'; expected an array"),
+        (np.nan, ValueError, "y0 is or has NaN"),
+    ):
+        with pytest.raises(kind, match=message):
             solve(still, y0, **good)
 
 
@@ -333,7 +353,8 @@ def test_other_solvers_and_other_dtypes():
     assert sol.n_steps < 2000  # an explicit method would need 1e5
     expected = jax.grad(lambda p: constant_drive_times(p, 5)[4])(p)
     np.testing.assert_allclose([slope[k] for k in p], [expected[k] for k in p], rtol=1e-4)
-    np.testing.assert_allclose(lif(p, solver=diffrax.Dopri8()).spike_times[:5], exact, rtol=0, atol=1e-9)
+    for solver in (diffrax.Dopri8(), npt.integrate.DormandPrince()):
+        np.testing.assert_allclose(lif(p, solver=solver).spike_times[:5], exact, rtol=0, atol=1e-9)
     low = {name: x.astype(jnp.float32) for name, x in p.items()}
     loose = {"rtol": None, "atol": None}
     slope, sol = jax.jit(jax.grad(lambda p: ((sol := lif(p, **loose)).spike_times[4], sol), has_aux=True))(low)
