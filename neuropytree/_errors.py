@@ -44,9 +44,9 @@ def check_key(key: Any) -> None:
     """**Raises:** `TypeError` or `ValueError` for something that isn't one random key, or `None`."""
     if key is None:
         return
-    shape, dtype = getattr(key, "shape", None), getattr(key, "dtype", None)
+    shape, dtype = getattr(key, "shape", ()), getattr(key, "dtype", jnp.dtype(float))
     old = dtype == jnp.uint32  # as `jax.random.PRNGKey` makes them, with an axis for the bits
-    if shape is None or not (old or jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)):
+    if not (old or jnp.issubdtype(dtype, jax.dtypes.prng_key)):
         raise TypeError(f"key is {key!r}; expected a random key, jax.random.key(seed)")
     batch = shape[:-1] if old else shape
     if batch:

@@ -315,7 +315,7 @@ def _messages(max_spikes: int, max_steps: int, dtype: Any) -> list[str]:
         f"hybrid solve: there are more than max_spikes={max_spikes} events before the end; give more room, or stop "
         "there with throw=False",
         f"hybrid solve: the end was not reached in max_steps={max_steps} steps; allow more, loosen rtol and atol, or "
-        "declare jumps of the field in jump_ts; or the field blows up{coarse}",
+        f"declare jumps of the field in jump_ts; or the field blows up{coarse}",
         "hybrid solve: a reset leaves the event at or above zero, so that it would happen again at once; reset below "
         "the threshold, or give a hold (a refractory period)",
         "hybrid solve: the steps became smaller than the resolution of time; the vector field blows up or isn't finite"

@@ -34,6 +34,8 @@ from ._hybrid_problem import (
 
 _INSIDE = (0.25, 0.5, 0.75)  # where an accepted step looks for an event, besides its end
 _LANDINGS = 64
+_UPSTROKE = 1024  # in units in the last place of time
+_AROUND = (-0.03, 0.0, 0.03)
 
 
 class Mesh(eqx.Module):
@@ -138,21 +140,27 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     keep, h = _control(p, s, end, y1, error, landing, reaches)
 
     # an event at the beginning: at t0, at a release, or because the event itself jumped
-    g0 = event(s.t, s.y)
+    g0, g1 = event(s.t, s.y), event(end, y1)
     at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (p.reset is not None)
 
     # an event within the step, on its interpolant
-    times = s.t + (end - s.t) * jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
-    between = jax.vmap(lambda t: event(t, interpolant.evaluate(t)))(times[1:-1])
-    values = jnp.stack([g0, *between, event(end, y1)])
+    share = jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
+    within = jax.vmap(lambda x: event(s.t + (end - s.t) * x, interpolant.evaluate(s.t + (end - s.t) * x)))
+    share, values = _with_top(share, jnp.stack([g0, *within(share[1:-1]), g1]), within)
+    times = s.t + (end - s.t) * share
     armed, hit, k = _first_crossing(s.armed, values)
     hit = hit & keep & ~landing & ~s.held & ~at_once
     left, right = times[k - 1], times[k]
     low, high = values[k - 1], values[k]
-    share = jnp.clip(jnp.where(high > low, -low / jnp.where(high > low, high - low, 1), 0), 0, 1)
+    part = jnp.clip(jnp.where(high > low, -low / jnp.where(high > low, high - low, 1), 0), 0, 1)
     slack = 0.25 * (right - left)  # the steps that land may see the crossing a little beside the interpolant
 
-    lo, hi, guess, close, landed = _land(p, s, landing, values[-1], rises(p, field, end, y1))
+    slope = rises(p, field, end, y1)
+    lo, hi, guess, close, landed = _land(p, s, landing, g1, slope)
+    # an upstroke to the event may be steeper than time can resolve: it is there all the same
+    reach = _UPSTROKE * jnp.finfo(end.dtype).eps * jnp.abs(end)
+    there = stuck & s.armed & ~s.held & (slope > 0) & (g1 < 0) & (-g1 <= slope * reach)
+    close, landed, stuck = close | there, landed | there, stuck & ~there
 
     spikes = at_once | landed
     full = spikes & (s.n >= p.max_spikes)
@@ -187,7 +195,7 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         h=h,
         lo=jnp.where(hit, jnp.maximum(left - slack, times[0]), lo),
         hi=jnp.where(hit, jnp.minimum(right + slack, end), hi),
-        guess=jnp.where(hit, left + (right - left) * share, guess),
+        guess=jnp.where(hit, left + (right - left) * part, guess),
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
         armed=jnp.where(spikes, moved | (rests & (p.reset is not None)), still_armed),
         release=jnp.where(spikes, release, s.release),
@@ -218,6 +226,26 @@ def _control(
     # a step cut short says nothing against the wish that there was
     h = jnp.where(keep & reaches, jnp.maximum(s.h, h), h)
     return keep, jnp.where(landing, s.h, jnp.minimum(h, p.dtmax))
+
+
+def _with_top(share: Array, values: Array, within: Any) -> tuple[Array, Array]:
+    """The samples of a step, and one more at the highest point, where it lies between them: it may just cross zero.
+
+    Parabolas find it, first through the samples and then through three closer ones.
+    """
+    k = jnp.clip(jnp.argmax(values), 1, values.shape[0] - 2)
+    top = _vertex(share[k], share[1], values[k - 1], values[k], values[k + 1])
+    around = within(jnp.clip(top + jnp.asarray(_AROUND, share.dtype), 0, 1))
+    top = jnp.clip(_vertex(top, _AROUND[-1], *around), 0, 1)
+    share = jnp.append(share, top)
+    order = jnp.argsort(share)
+    return share[order], jnp.append(values, within(top[None]))[order]
+
+
+def _vertex(x: Array, d: Array | float, left: Array, middle: Array, right: Array) -> Array:
+    """Where the parabola through values at `x - d`, `x`, `x + d` is highest, within that; `x` if it isn't in there."""
+    bend = left - 2 * middle + right
+    return x + d * jnp.clip((left - right) / (2 * jnp.where(bend < 0, bend, 1)), -1, 1) * (bend < 0)
 
 
 def _first_crossing(armed: Array, values: Array) -> tuple[Bool[Array, ""], Bool[Array, ""], Int[Array, ""]]:

@@ -249,8 +249,8 @@ def _checked(g: Any, leaf: Array, kind: Kind, path: str) -> Array | None:
     over = len(g.shape) > leaf.ndim
     if over or any(a not in (1, b) for a, b in zip(g.shape[::-1], leaf.shape[::-1], strict=False)):
         raise ValueError(
-            f"the amplitude of {kind} noise of '{path}' has shape {g.shape}; expected {leaf.shape}, as its variable has, "
-            "or ()"
+            f"the amplitude of {kind} noise of '{path}' has shape {g.shape}; expected {leaf.shape}, as its variable "
+            "has, or ()"
         )
     return g
 

@@ -161,7 +161,8 @@ def exact_spikes(
             "exact_spikes: the cell has a t_ref, within which crossings would not count as spikes; here every crossing "
             "counts: make the cell without t_ref"
         )
-    state = _like_own(cell, state) if state is not None else cell.init(key=key)
+    state = cell.init(key=key) if state is None else state
+    _check_state(cell, state)
     membrane = state.membrane if isinstance(state, PointNeuronState) else state
     if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:
         raise ValueError(
@@ -221,11 +222,8 @@ def _population(
     return sol
 
 
-def _like_own(cell: PointNeuron | ConductanceCell, state: Any) -> Any:
-    """`state`, if it is one of the cell's.
-
-    **Raises:** `TypeError` or `ValueError` if it isn't.
-    """
+def _check_state(cell: PointNeuron | ConductanceCell, state: Any) -> None:
+    """**Raises:** `TypeError` or `ValueError` for a state that isn't one of the cell's, or has NaN."""
     own = jax.eval_shape(lambda: cell.init(key=jax.random.key(0)))
     names = "membrane" if isinstance(cell, PointNeuron) else None
     ours, given = (getattr(x, names, x) if names else x for x in (own, state))
@@ -236,7 +234,6 @@ def _like_own(cell: PointNeuron | ConductanceCell, state: Any) -> Any:
         )
     no_nan("state", given)
     check_shapes({"state": given}, cell.shape)
-    return state
 
 
 def _checked(input: Any, shape: tuple[int, ...]) -> Any:

@@ -10,6 +10,8 @@ import neuropytree as npt
 from neuropytree.integrate import AbstractField, Adaptive, ExplicitRungeKutta
 from neuropytree.testing import stepper_bank
 
+from ..helpers import quick_jit
+
 PAIRS = {
     name: stepper
     for name, (stepper, _) in stepper_bank().items()
@@ -59,7 +61,7 @@ def test_error_is_in_proportion_to_the_tolerance():
     names = [n for n in PAIRS if n not in ("RKF12", "HeunEuler")]
     tolerances = [1e-5, 1e-6, 1e-7, 1e-8]
 
-    @jax.jit
+    @quick_jit
     def run(y):
         return {n: [Adaptive(PAIRS[n], tol, tol).step(Rigid(), 0.0, y, None, 8.0, None) for tol in tolerances]
                 for n in names}  # fmt: skip

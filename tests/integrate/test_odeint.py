@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 import neuropytree as npt
 from neuropytree.integrate import Adaptive, Diffrax, DormandPrince, ExponentialEuler, Joint, odeint
 
-from ..helpers import assert_same_bits, count_compilations
+from ..helpers import assert_same_bits, count_compilations, quick_jit
 
 FHN = {
     "v": lambda v, w, current, scale=1.0: scale * (v - v**3 / 3 - w + current),
@@ -145,7 +145,7 @@ def test_under_jit_vmap_scan_and_both_modes_of_differentiation(stepper):
     def summed(xs):
         return jax.lax.scan(lambda total, x: (total + end(x), None), jnp.zeros(()), xs)[0]
 
-    @jax.jit
+    @quick_jit
     def all_of(x, xs):
         forward, backward = jax.jacfwd(end)(x), jax.grad(end)(x)
         each, of_all = jax.vmap(jax.grad(end))(xs), jax.grad(lambda xs: jax.vmap(end)(xs).sum())(xs)
@@ -174,7 +174,7 @@ def test_second_derivatives_through_adaptive_steps():
         return 1 / (1 + (1 / x[0] - 1) * jnp.exp(-2.0 * x[1]))
 
     x = jnp.asarray([0.2, 0.9])
-    np.testing.assert_allclose(jax.jit(jax.hessian(end))(x), jax.hessian(exact)(x), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(quick_jit(jax.hessian(end))(x), jax.hessian(exact)(x), rtol=1e-6, atol=1e-6)
 
 
 def test_derivatives_with_respect_to_inputs_over_time():
