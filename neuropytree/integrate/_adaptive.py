@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -79,7 +80,7 @@ class Adaptive(AbstractStepper):
 
         refuse_noise(self, field, t0, y, u)
         # Diffrax takes time and state in one dtype
-        common = jnp.result_type(float, *jax.tree.leaves(y))
+        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
         t0, t1, dt = (jnp.asarray(x, common) for x in (t0, t1, dt))
         wide = jax.tree.map(lambda x: x.astype(common), y)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -67,7 +68,7 @@ class Diffrax(AbstractStepper):
 
         term, solver = diffrax.ODETerm(vector_field), with_scan(self.solver, "bounded")
         # Diffrax takes time and state in one dtype
-        common = jnp.result_type(float, *jax.tree.leaves(y))
+        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
         wide = jax.tree.map(lambda x: x.astype(common), y)
         state = solver.init(term, t, t + dt, wide, u)
         new, *_, result = solver.step(term, t, t + dt, wide, u, state, made_jump=False)

@@ -111,8 +111,8 @@ def hybrid_solve(
     - `rtol`, `atol`: tolerances of a step; $10^{-9}$ each for float64 and $10^{-5}$ for float32, unless given.
     - `root_tol`: how near (ms) a step must end to an event; what remains is corrected to second order. 64 units in the
       last place of the later of `t0` and `t1`, unless given.
-    - `dtmax`: no step is longer (ms). An event that rises above zero and falls again within a quarter of a step may be
-      missed; so may a short pulse in the field.
+    - `dtmax`: no step is longer (ms). An event is sought at four points of each step and at its highest point between
+      them; several rises and falls within one step may be missed, and so may a short pulse in the field.
     - `max_steps`: at most so many steps, those included that are rejected or land on events. Reverse mode needs memory
       in proportion.
     - `throw`: raise where `t1` isn't reached. With `False`, see `status` in the solution.
@@ -324,10 +324,9 @@ def _messages(max_spikes: int, max_steps: int, dtype: Any) -> list[str]:
 
 
 def _state(y0: PyTree[ArrayLike]) -> PyTree[Array]:
-    try:
-        y0 = jax.tree.map(jnp.asarray, y0)
-    except TypeError:
-        raise TypeError(f"y0 is {y0!r}; expected an array, or a pytree of arrays") from None
+    if any(isinstance(x, str) for x in jax.tree.leaves(y0)):
+        raise TypeError(f"y0 is {y0!r}; expected an array, or a pytree of arrays")
+    y0 = jax.tree.map(jnp.asarray, y0)
     dtypes = {jnp.dtype(x.dtype) for x in jax.tree.leaves(y0)}
     floating = {d for d in dtypes if jnp.issubdtype(d, jnp.floating)}
     rest = {d for d in dtypes - floating if not jnp.issubdtype(d, jnp.integer)}
@@ -387,7 +386,7 @@ def _like(tree: PyTree, like: PyTree, name: str) -> PyTree:
         raise ValueError(f"{name} returned {jax.tree.structure(tree)}; expected {jax.tree.structure(like)}")
 
     def convert(x: Any, y: Array) -> Array:
-        if not isinstance(x, float | int) and (not hasattr(x, "dtype") or jnp.iscomplexobj(x)):
+        if not isinstance(x, float | int) and (not hasattr(x, "dtype") or jnp.issubdtype(x.dtype, jnp.complexfloating)):
             raise TypeError(f"{name} returned {x!r}; expected real numbers")
         if jnp.shape(x) not in ((), y.shape):
             raise ValueError(f"{name} returned an array of shape {jnp.shape(x)}; expected {y.shape}")

@@ -19,6 +19,7 @@ from ._hybrid_problem import (
     OVERFLOW,
     RELEASE,
     TOO_SMALL,
+    UPSTROKE,
     Found,
     Nodes,
     Problem,
@@ -34,7 +35,6 @@ from ._hybrid_problem import (
 
 _INSIDE = (0.25, 0.5, 0.75)  # where an accepted step looks for an event, besides its end
 _LANDINGS = 64
-_UPSTROKE = 1024  # in units in the last place of time
 _AROUND = (-0.03, 0.0, 0.03)
 
 
@@ -133,8 +133,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     limit = jnp.maximum(jnp.where(s.held, jnp.minimum(s.release, here), here), s.t)
     wish = s.t + s.h
     reaches = ~landing & (wish + 0.01 * s.h >= limit)  # a little further rather than leave a sliver
-    end = jnp.where(landing, s.guess, jnp.where(reaches, limit, wish))
-    stuck = ~reaches & ~landing & ~(end > s.t)
+    ulp = jnp.finfo(s.t.dtype).eps * jnp.abs(s.t)
+    # not a single one, to which nine tenths of it would be rounded again and again
+    stuck = ~reaches & ~landing & ~((s.h >= 2 * ulp) & (wish > s.t))
+    end = jnp.where(landing, s.guess, jnp.where(reaches, limit, jnp.where(stuck, s.t, wish)))
 
     y1, error, interpolant = one_step(p, field, s.t, end, s.y)
     keep, h = _control(p, s, end, y1, error, landing, reaches)
@@ -158,9 +160,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     slope = rises(p, field, end, y1)
     lo, hi, guess, close, landed = _land(p, s, landing, g1, slope)
     # an upstroke to the event may be steeper than time can resolve: it is there all the same
-    reach = _UPSTROKE * jnp.finfo(end.dtype).eps * jnp.abs(end)
+    reach = UPSTROKE * ulp
     there = stuck & s.armed & ~s.held & (slope > 0) & (g1 < 0) & (-g1 <= slope * reach)
-    close, landed, stuck = close | there, landed | there, stuck & ~there
+    close, landed, stuck = close & ~there, landed | there, stuck & ~there
+    h = jnp.where(there, reach, h)
 
     spikes = at_once | landed
     full = spikes & (s.n >= p.max_spikes)
@@ -245,7 +248,7 @@ def _with_top(share: Array, values: Array, within: Any) -> tuple[Array, Array]:
 def _vertex(x: Array, d: Array | float, left: Array, middle: Array, right: Array) -> Array:
     """Where the parabola through values at `x - d`, `x`, `x + d` is highest, within that; `x` if it isn't in there."""
     bend = left - 2 * middle + right
-    return x + d * jnp.clip((left - right) / (2 * jnp.where(bend < 0, bend, 1)), -1, 1) * (bend < 0)
+    return x + d * jnp.where(bend < 0, jnp.clip((left - right) / (2 * jnp.where(bend < 0, bend, 1)), -1, 1), 0)
 
 
 def _first_crossing(armed: Array, values: Array) -> tuple[Bool[Array, ""], Bool[Array, ""], Int[Array, ""]]:

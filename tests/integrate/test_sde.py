@@ -456,7 +456,7 @@ def test_sdeint_refuses_what_cannot_be():
     with pytest.raises(TypeError, match="g is a function of .t, y.; expected a function of .t, y, args."):
         solve(g=lambda t, y: y)
     with pytest.raises(TypeError, match="noise of 'y' has dtype complex128; expected real numbers"):
-        solve(g=lambda t, y, args: 1j * y)
+        solve(g=lambda t, y, args: jax.lax.complex(y, y))
     with pytest.raises(TypeError, match="noise of 'y' is 'a'; expected an array or a number"):
         solve(g=lambda t, y, args: "a")
     with pytest.raises(ValueError, match="the equation declares no diffusion"):
