@@ -85,7 +85,8 @@ class Adaptive(AbstractStepper):
         wide = jax.tree.map(lambda x: x.astype(common), y)
 
         def vector_field(t: Any, now: PyTree, u: Any) -> PyTree:
-            slopes = field.vector_field(t, jax.tree.map(lambda x, old: x.astype(old.dtype), now, y), u)
+            with jax.numpy_dtype_promotion("standard"):  # as Diffrax has it
+                slopes = field.vector_field(t, jax.tree.map(lambda x, old: x.astype(old.dtype), now, y), u)
             return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, now)
 
         sol = _solved(self, dense, eqx.filter_closure_convert(vector_field, t0, wide, u), t0, t1, dt, wide, u)

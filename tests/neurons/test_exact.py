@@ -166,7 +166,7 @@ def test_adaptation_and_its_derivatives_match_scipy_restarted_at_events():
 
 def test_thresholds_that_move_match_scipy_restarted_at_events():
     """Mihalas & Niebur's four variables, of which a spike changes all; and a soft reset with a raised threshold."""
-    a, b, k1, k2 = 0.02, 0.05, 0.2, 0.02
+    a, b, k1, k2 = 0.005, 0.05, 0.2, 0.02
     cell = npt.neurons.GIF(1, v_rest=-70.0, v_reset=-70.0, v_th_inf=-50.0, v_th_reset=-60.0, tau=20.0, r=1.0, a=a, b=b,
                            k1=k1, k2=k2, a1=0.5, a2=0.1, r1=0.3, r2=1.0)  # fmt: skip
     sol = exact(cell, 30.0, duration=100.0, max_spikes=200, **TIGHT)
