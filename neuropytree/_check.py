@@ -4,8 +4,9 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int
 
 from ._types import fields_of, variables
 
@@ -18,6 +19,8 @@ def whole_steps(duration: float, dt: float) -> int:
     if isinstance(dt, Tracer) or isinstance(duration, Tracer):
         raise TypeError("dt and duration fix the number of steps: they are Python numbers, not traced values")
     for name, x in (("dt", dt), ("duration", duration)):
+        if isinstance(x, bool) or not isinstance(x, float | int | np.floating | np.integer):
+            raise TypeError(f"{name} is {x!r}; expected a Python number (of an array of one, float() makes it)")
         if not x > 0 or x == float("inf"):
             raise ValueError(f"{name} is {x!r}; expected a positive number of ms")
     if dt < 1e-30:
@@ -34,6 +37,25 @@ def whole_steps(duration: float, dt: float) -> int:
             f"{max(below, 1) * dt:.10g} and {(max(below, 1) + 1) * dt:.10g} ms"
         )
     return n
+
+
+def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
+    """`start`, the number of a run's first step, as an array.
+
+    **Raises:** `ValueError` if it isn't one.
+    """
+    try:
+        good = not isinstance(start, bool) and jnp.ndim(start) == 0
+        good = good and jnp.issubdtype(jnp.result_type(start), jnp.integer)
+    except TypeError:
+        good = False
+    if not good:
+        raise ValueError(f"start is {start!r}; expected the number of the first step")
+    if isinstance(start, Tracer):
+        return start.astype(jnp.int32)
+    if int(start) < 0 or int(start) + n_steps >= 2**31:
+        raise ValueError(f"start is {start}, for a run of {n_steps} steps; steps are numbered from 0 to 2^31 - 1")
+    return jnp.asarray(start, jnp.int32)
 
 
 def check_dt(state: Any, dt: float) -> None:

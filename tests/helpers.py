@@ -61,6 +61,11 @@ def count_compilations():
         jax.monitoring.unregister_event_duration_listener(listen)
 
 
+def quick_jit(function):
+    """`jax.jit` for programs that are large and run for a moment only: hardly optimised."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
 DRIVE = {"E": 20.0, "I": 20.0}
 
 

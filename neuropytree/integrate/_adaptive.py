@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -19,8 +21,8 @@ class Adaptive(AbstractStepper):
 
     The first step tried is the whole of `dt`. A step whose estimated error is beyond the tolerance is rejected and
     tried again, shorter; in every element $|\mathrm{err}| \le \mathrm{atol} + \mathrm{rtol}\,|y|$. The steps are
-    Diffrax's, with an integral controller. Reverse-mode derivatives pass through the steps taken; forward mode doesn't
-    work.
+    Diffrax's, with an integral controller. Derivatives pass through the steps taken, in forward and reverse mode and to
+    any order.
 
     **Arguments:**
 
@@ -55,6 +57,8 @@ class Adaptive(AbstractStepper):
         for name, x in (("rtol", self.rtol), ("atol", self.atol), ("max_steps", self.max_steps)):
             if isinstance(x, bool) or not isinstance(x, float | int) or not x > 0:
                 raise ValueError(f"Adaptive got {name}={x!r}; expected a positive number")
+        if not isinstance(self.max_steps, int):
+            raise ValueError(f"Adaptive got max_steps={self.max_steps!r}; expected a whole number")
         if isinstance(self.solver, ExplicitRungeKutta):
             self.solver.tableau.diffrax()
         elif not isinstance(self.solver, diffrax.AbstractAdaptiveSolver) or (
@@ -73,28 +77,68 @@ class Adaptive(AbstractStepper):
         **Raises:** at run time where `max_steps` is exceeded.
         """
         import diffrax
-        import optimistix
 
         refuse_noise(self, field, t0, y, u)
-        solver = self.solver.tableau.diffrax() if isinstance(self.solver, ExplicitRungeKutta) else self.solver
-        # the largest error of any element: with a mean, a large population would hide one bad neuron
-        controller = diffrax.PIDController(rtol=self.rtol, atol=self.atol, norm=optimistix.max_norm)
-        return diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, y, u: field.vector_field(t, y, u)),  # pyright: ignore[reportArgumentType]
-            solver,
-            t0,
-            t1,
-            dt,
-            y,
-            u,
-            saveat=diffrax.SaveAt(t1=True, dense=dense),
-            stepsize_controller=controller,
-            max_steps=self.max_steps,
+        # Diffrax takes time and state in one dtype
+        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
+        t0, t1, dt = (jnp.asarray(x, common) for x in (t0, t1, dt))
+        wide = jax.tree.map(lambda x: x.astype(common), y)
+
+        def vector_field(t: Any, now: PyTree, u: Any) -> PyTree:
+            with jax.numpy_dtype_promotion("standard"):  # as Diffrax has it
+                slopes = field.vector_field(t, jax.tree.map(lambda x, old: x.astype(old.dtype), now, y), u)
+            return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, now)
+
+        sol = _solved(self, dense, eqx.filter_closure_convert(vector_field, t0, wide, u), t0, t1, dt, wide, u)
+        coarse = "" if common == jnp.float64 else f"; {common} can't meet tolerances below 1e-6 or so"
+        message = (
+            f"Adaptive: the end was not reached in max_steps={self.max_steps} steps; allow more, loosen rtol and atol, "
+            "or take diffrax.Kvaerno5() for a stiff field; or the field blows up or isn't finite"
+            f"{coarse}"
         )
+        return eqx.error_if(sol, sol.result != diffrax.RESULTS.successful, message)
 
     def step(
         self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
     ) -> PyTree:
         del key
-        # Diffrax takes time and state in one dtype
         return jax.tree.map(lambda x, old: x[0].astype(old.dtype), self.solve(field, t, t + dt, dt, y, u).ys, y)
+
+
+def _solve(
+    adjoint: Any, stepper: Adaptive, dense: bool, vector_field: Any, t0: Array, t1: Array, dt: Array, y: PyTree, u: Any
+) -> "diffrax.Solution":
+    import diffrax
+    import optimistix
+
+    solver = stepper.solver
+    return diffrax.diffeqsolve(
+        diffrax.ODETerm(vector_field),
+        solver.tableau.diffrax() if isinstance(solver, ExplicitRungeKutta) else solver,
+        t0,
+        t1,
+        dt,
+        y,
+        u,
+        saveat=diffrax.SaveAt(t1=True, dense=dense),
+        # the largest error of any element: with a mean, a large population would hide one bad neuron
+        stepsize_controller=diffrax.PIDController(rtol=stepper.rtol, atol=stepper.atol, norm=optimistix.max_norm),
+        adjoint=adjoint,
+        max_steps=stepper.max_steps,
+        throw=False,
+    )
+
+
+@eqx.filter_custom_jvp
+def _solved(*args: Any) -> "diffrax.Solution":
+    import diffrax
+
+    return _solve(diffrax.RecursiveCheckpointAdjoint(), *args)
+
+
+@_solved.def_jvp
+def _solved_jvp(primals: Any, tangents: Any) -> Any:
+    # its loops have both modes, and are slower where no derivative is asked for
+    import diffrax
+
+    return eqx.filter_jvp(lambda *args: _solve(diffrax.DirectAdjoint(), *args), primals, tangents)

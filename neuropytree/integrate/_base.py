@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -73,6 +74,28 @@ class AbstractField(eqx.Module):
         return None
 
 
+class AbstractAround(AbstractField):
+    """A field around another one, which is what messages speak of."""
+
+    field: eqx.AbstractVar[AbstractField]
+
+    def sequence(self) -> PyTree[int]:
+        return self.field.sequence()
+
+
+def called(field: AbstractField) -> str:
+    """What a message calls a field."""
+    while isinstance(field, AbstractAround):
+        field = field.field
+    return getattr(field, "spoken", type(field).__name__)
+
+
+def named(y: PyTree) -> list[tuple[str, Any]]:
+    """The variables with their places in `y` as names."""
+    leaves = jax.tree_util.tree_leaves_with_path(y)
+    return [(jax.tree_util.keystr(path, simple=True, separator=".") or "y", x) for path, x in leaves]
+
+
 class AbstractStepper(eqx.Module):
     """Advances a field by one step of the clock."""
 
@@ -88,6 +111,6 @@ def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar
     if field.diffusion(t, y, u) is not None:
         name = stepper if isinstance(stepper, str) else type(stepper).__name__
         raise ValueError(
-            f"{name} has no noise, but {type(field).__name__} declares a diffusion: "
+            f"{name} has no noise, but {called(field)} declares a diffusion: "
             "use a stepper for noise, such as ExponentialEulerMaruyama, or leave the noise amplitude out"
         )

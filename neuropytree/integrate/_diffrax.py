@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
@@ -58,10 +60,24 @@ class Diffrax(AbstractStepper):
         refuse_noise(self, field, t, y, u)
 
         def vector_field(t: Any, y: PyTree, args: Any) -> PyTree:
-            return field.vector_field(t, y, args)
+            slopes = field.vector_field(t, as_it_was(y), args)
+            return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, y)
 
-        term = diffrax.ODETerm(vector_field)
-        state = self.solver.init(term, t, t + dt, y, u)
-        new, *_, result = self.solver.step(term, t, t + dt, y, u, state, made_jump=False)
+        def as_it_was(new: PyTree) -> PyTree:
+            return jax.tree.map(lambda x, old: x.astype(old.dtype), new, y)
+
+        term, solver = diffrax.ODETerm(vector_field), with_scan(self.solver, "bounded")
+        # Diffrax takes time and state in one dtype
+        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
+        wide = jax.tree.map(lambda x: x.astype(common), y)
+        state = solver.init(term, t, t + dt, wide, u)
+        new, *_, result = solver.step(term, t, t + dt, wide, u, state, made_jump=False)
         good = result == diffrax.RESULTS.successful
-        return jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new)
+        return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new))
+
+
+def with_scan(solver: Any, kind: str) -> Any:
+    """Diffrax's Runge–Kutta methods loop over their stages, in a way that suits one kind of derivative or another."""
+    if getattr(solver, "scan_kind", kind) is None:
+        return eqx.tree_at(lambda s: s.scan_kind, solver, kind, is_leaf=lambda x: x is None)
+    return solver

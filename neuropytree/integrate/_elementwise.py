@@ -19,7 +19,7 @@ _LOOPS = frozenset(("scan", "while", "cond"))
 _Dependence = dict[int, str | None]
 
 
-def require_elementwise(function: Callable[[Array], Array], x: Array, name: str) -> None:
+def require_elementwise(who: str, function: Callable[[Array], Array], x: Array, name: str) -> None:
     """Checks the traced operations of `function` at `x`.
 
     **Raises:** `ValueError` naming the operation that couples elements.
@@ -29,9 +29,8 @@ def require_elementwise(function: Callable[[Array], Array], x: Array, name: str)
     culprit = dependence(function, x)[0].get(0)
     if culprit is not None:
         raise ValueError(
-            f"ExponentialEuler: the elements of {name} are coupled (by '{culprit}'), so it can't be linearised "
-            "element by "
-            "element; declare its coefficients in `linear`, or use another stepper"
+            f"{who}: the elements of {name} are coupled (by '{culprit}'), so it can't be linearised element by "
+            "element; make them variables of their own, declare its coefficients in `linear`, or use another stepper"
         )
 
 

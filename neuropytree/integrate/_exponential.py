@@ -10,12 +10,13 @@ from jaxtyping import Array, Key, PyTree
 from .._math import exprel, fast_exp
 from .._types import Scalar
 from ..ops import fence
-from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
+from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, named, refuse_noise
 from ._elementwise import require_elementwise
 from ._noise import AbstractSDEStepper, Calculus, noise_of
 
 
 def _advanced(
+    stepper: AbstractStepper,
     field: AbstractField,
     t: Scalar,
     y: PyTree,
@@ -27,7 +28,7 @@ def _advanced(
     turns = jax.tree.leaves(jax.tree.broadcast(field.sequence(), y))
     for turn in sorted(set(turns)):
         mine = [n for n, other in enumerate(turns) if other == turn]
-        coefficients = _coefficients(field, t, leaves, structure, u, mine)
+        coefficients = _coefficients(stepper, field, t, leaves, structure, u, mine)
         moved = [move(n, leaves[n], c) for n, c in zip(mine, coefficients, strict=True)]
         if turn != max(turns):
             # what moves next needs these several times: the fence makes them once
@@ -38,7 +39,13 @@ def _advanced(
 
 
 def _coefficients(
-    field: AbstractField, t: Scalar, leaves: list[Array], structure: Any, u: Any, which: list[int]
+    stepper: AbstractStepper,
+    field: AbstractField,
+    t: Scalar,
+    leaves: list[Array],
+    structure: Any,
+    u: Any,
+    which: list[int],
 ) -> list[Linear | Relaxation]:
     """The coefficients of the variables numbered `which`: declared, or found by linearising each in itself."""
     declared = field.linear(t, jax.tree.unflatten(structure, leaves), u)
@@ -48,20 +55,22 @@ def _coefficients(
         linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
         if len(linears) != len(leaves):
             raise ValueError(
-                f"{type(field).__name__}.linear gives {len(linears)} entries for {len(leaves)} variables; give a "
-                "Linear "
-                "or None for each"
+                f"{called(field)}.linear gives {len(linears)} entries for {len(leaves)} variables; give a Linear, a "
+                "Relaxation or None for each"
             )
     found = ((n, linears[n]) for n in which)
-    return [_linearised(field, t, leaves, structure, u, n) if x is None else x for n, x in found]
+    return [_linearised(stepper, field, t, leaves, structure, u, n) if x is None else x for n, x in found]
 
 
-def _linearised(field: AbstractField, t: Scalar, leaves: list[Array], structure: Any, u: Any, n: int) -> Linear:
+def _linearised(
+    stepper: AbstractStepper, field: AbstractField, t: Scalar, leaves: list[Array], structure: Any, u: Any, n: int
+) -> Linear:
     def own(leaf: Array) -> Array:
         y = jax.tree.unflatten(structure, [*leaves[:n], leaf, *leaves[n + 1 :]])
         return jax.tree.leaves(field.vector_field(t, y, u))[n]
 
-    require_elementwise(own, leaves[n], f"variable {n} of {type(field).__name__}")
+    name = named(jax.tree.unflatten(structure, leaves))[n][0]
+    require_elementwise(type(stepper).__name__, own, leaves[n], f"variable '{name}' of {called(field)}")
     value, slope = jax.jvp(own, (leaves[n],), (jnp.ones_like(leaves[n]),))
     return Linear(slope, value - slope * leaves[n])
 
@@ -103,7 +112,7 @@ class ExponentialEuler(AbstractStepper):
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
-        return _advanced(field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt))
+        return _advanced(self, field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt))
 
 
 class ExponentialEulerMaruyama(AbstractSDEStepper):
@@ -142,4 +151,4 @@ class ExponentialEulerMaruyama(AbstractSDEStepper):
             slope = -c.rate if isinstance(c, Relaxation) else c.a
             return new + increment * jnp.sqrt(exprel(2 * dt * slope))
 
-        return _advanced(field, t, y, u, move)
+        return _advanced(self, field, t, y, u, move)

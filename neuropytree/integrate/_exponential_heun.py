@@ -42,7 +42,7 @@ class ExponentialHeun(AbstractStepper):
         del key
         refuse_noise(self, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)
-        linears = _coefficients(field, t, leaves, structure, u, list(range(len(leaves))))
+        linears = _coefficients(self, field, t, leaves, structure, u, list(range(len(leaves))))
         rates, slopes, predicted = [], [], []
         for leaf, c in zip(leaves, linears, strict=True):
             a, f = (-c.rate, c.rate * (c.rest - leaf)) if isinstance(c, Relaxation) else (c.a, c.a * leaf + c.b)

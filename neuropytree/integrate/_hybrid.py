@@ -1,13 +1,19 @@
 """The solve of a system that jumps at events: spikes at their exact times, and derivatives through them."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
+from .._errors import check_function
+from ._base import named
+from ._explicit import ExplicitRungeKutta
 from ._hybrid_problem import OVERFLOW, Found, Function, Nodes, Problem, Start
 from ._hybrid_replay import replay
 from ._hybrid_search import search
@@ -58,7 +64,7 @@ def hybrid_solve(
     jump_ts: ArrayLike | None = None,
     hold: ArrayLike | Callable[[Any, PyTree, Any], ArrayLike] | None = None,
     hold_field: Callable[[Any, PyTree, Any], PyTree] | None = None,
-    solver: "diffrax.AbstractSolver | None" = None,
+    solver: "diffrax.AbstractSolver | ExplicitRungeKutta | None" = None,
     rtol: ArrayLike | None = None,
     atol: ArrayLike | None = None,
     root_tol: ArrayLike | None = None,
@@ -100,12 +106,13 @@ def hybrid_solve(
     - `hold`: after each event `hold_field` applies for so long (ms; a number or a function of `(t, y, args)`, with `y`
       after the reset), and no event happens. Where the event is not negative at the end of it, it happens at once.
     - `hold_field`: what moves meanwhile; `None` is nothing.
-    - `solver`: `diffrax.Tsit5()` unless given; a Diffrax solver for one ODE with an error estimate.
+    - `solver`: `diffrax.Tsit5()` unless given; a Diffrax solver for one ODE with an error estimate, or a pair such as
+      `DormandPrince()`.
     - `rtol`, `atol`: tolerances of a step; $10^{-9}$ each for float64 and $10^{-5}$ for float32, unless given.
     - `root_tol`: how near (ms) a step must end to an event; what remains is corrected to second order. 64 units in the
       last place of the later of `t0` and `t1`, unless given.
-    - `dtmax`: no step is longer (ms). An event that rises above zero and falls again within a quarter of a step may be
-      missed; so may a short pulse in the field.
+    - `dtmax`: no step is longer (ms). An event is sought at four points of each step and at its highest point between
+      them; several rises and falls within one step may be missed, and so may a short pulse in the field.
     - `max_steps`: at most so many steps, those included that are rejected or land on events. Reverse mode needs memory
       in proportion.
     - `throw`: raise where `t1` isn't reached. With `False`, see `status` in the solution.
@@ -137,16 +144,19 @@ def hybrid_solve(
     """
     y0 = _state(y0)
     dtype = jax.tree.leaves(y0)[0].dtype
-    for name, function in (("vector_field", vector_field), ("event", event)):
-        if not callable(function):
-            raise TypeError(f"{name} is {function!r}; expected a function of (t, y, args)")
     if hold is None and hold_field is not None:
         raise ValueError("hold_field is given without hold, which says for how long it applies")
+    needed, optional = {"vector_field": vector_field, "event": event}, {"reset": reset, "hold_field": hold_field}
+    functions = needed | {name: f for name, f in optional.items() if f is not None}
+    for name, function in (functions | ({"hold": hold} if callable(hold) else {})).items():
+        check_function(name, function, "t", "y", "args")
+    if hold is not None and not callable(hold):
+        hold = number("hold", hold, dtype, at_least=0)
     settings = options(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    begin, end, jumps = (jnp.asarray(() if t is None else t, dtype) for t in (t0, t1, jump_ts))
+    begin, end, jumps = number("t0", t0, dtype), number("t1", t1, dtype), times("jump_ts", jump_ts, dtype)
     functions = (vector_field, hold_field, event, reset, hold)
     settings |= {"crossings": reset is None}
     return solve(functions, y0, begin, end, begin, args=_numbers(args, dtype), jump_ts=jumps, **settings)
@@ -169,26 +179,62 @@ def options(
     import diffrax
 
     for name, n in (("max_spikes", max_spikes), ("max_steps", max_steps)):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"{name} is {n!r}; expected a whole number, at least 1")
+    if isinstance(solver, ExplicitRungeKutta):
+        solver = solver.tableau.diffrax()
     solver = diffrax.Tsit5() if solver is None else solver
     if not isinstance(solver, diffrax.AbstractAdaptiveSolver) or solver.term_structure is not diffrax.AbstractTerm:
         raise TypeError(
             f"solver is {solver!r}; expected one of Diffrax's for a single ODETerm with an error estimate, such as "
-            "diffrax.Tsit5()"
+            "diffrax.Tsit5(), or a pair such as DormandPrince()"
         )
     tolerance = 1e-9 if dtype == jnp.float64 else 1e-5
     return {
-        "ts": jnp.asarray(() if ts is None else ts, dtype),
+        "ts": times("ts", ts, dtype),
         "solver": solver,
-        "rtol": jnp.asarray(tolerance if rtol is None else rtol, dtype),
-        "atol": jnp.asarray(tolerance if atol is None else atol, dtype),
-        "root_tol": None if root_tol is None else jnp.asarray(root_tol, dtype),
-        "dtmax": jnp.asarray(jnp.inf if dtmax is None else dtmax, dtype),
-        "max_spikes": max_spikes,
-        "max_steps": max_steps,
+        "rtol": number("rtol", tolerance if rtol is None else rtol, dtype, above=0),
+        "atol": number("atol", tolerance if atol is None else atol, dtype, above=0),
+        "root_tol": None if root_tol is None else number("root_tol", root_tol, dtype, at_least=0),
+        "dtmax": number("dtmax", jnp.inf if dtmax is None else dtmax, dtype, above=0, finite=False),
+        "max_spikes": int(max_spikes),
+        "max_steps": int(max_steps),
         "throw": throw,
     }
+
+
+def number(
+    name: str, x: Any, dtype: Any, *, above: float = -math.inf, at_least: float = -math.inf, finite: bool = True
+) -> Float[Array, ""]:
+    """`x` as an array without axes; a value that is known is checked.
+
+    **Raises:** `TypeError` or `ValueError` naming it.
+    """
+    out = _real(name, x, dtype)
+    if out.ndim:
+        raise ValueError(f"{name} has shape {out.shape}; expected one number")
+    if not isinstance(out, Tracer) and not (out > above and out >= at_least and (math.isfinite(out) or not finite)):
+        bound = f" above {above}" if above > -math.inf else f" of at least {at_least}" if at_least > -math.inf else ""
+        raise ValueError(f"{name} is {x}; expected a {'finite ' if finite else ''}number{bound}")
+    return out
+
+
+def times(name: str, x: Any, dtype: Any) -> Array:
+    """`x` as an array of times, empty for `None`.
+
+    **Raises:** `TypeError` or `ValueError` naming it.
+    """
+    out = _real(name, () if x is None else x, dtype)
+    if not isinstance(out, Tracer) and np.any(np.isnan(out)):
+        raise ValueError(f"{name} has NaN; expected times (ms)")
+    return out
+
+
+def _real(name: str, x: Any, dtype: Any) -> Array:
+    try:
+        return jnp.asarray(x if isinstance(x, jax.Array) else np.asarray(x, float), dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {x!r}; expected real numbers") from None
 
 
 @eqx.filter_jit
@@ -241,7 +287,9 @@ def solve(
     nodes, start = _nodes(t0, t1, ts, jump_ts), Start(t0, y0, release)
     found, n, status, steps = _solved(problem, nodes, start, ys)
     if throw:
-        found = eqx.branched_error_if(found, status > 0, jnp.maximum(status - 1, 0), _messages(max_spikes, max_steps))
+        found = eqx.branched_error_if(
+            found, status > 0, jnp.maximum(status - 1, 0), _messages(max_spikes, max_steps, t0.dtype)
+        )
     # a jump at the end has been stepped over
     t = jnp.where(found.t > t1, t1, found.t)
     return HybridSolution(found.spike_times, n, found.ys, t, found.y, status, steps)
@@ -264,27 +312,39 @@ def _solved_jvp(primals: Any, tangents: Any) -> Any:
     return (found, *counts), (d_found, *(None for _ in counts))
 
 
-def _messages(max_spikes: int, max_steps: int) -> list[str]:
+def _messages(max_spikes: int, max_steps: int, dtype: Any) -> list[str]:
+    coarse = "" if dtype == jnp.float64 else f"; the state is {dtype}, which can't meet tolerances below 1e-6 or so"
     return [
         f"hybrid solve: there are more than max_spikes={max_spikes} events before the end; give more room, or stop "
         "there with throw=False",
         f"hybrid solve: the end was not reached in max_steps={max_steps} steps; allow more, loosen rtol and atol, or "
-        "declare jumps of the field in jump_ts; or the field blows up",
+        f"declare jumps of the field in jump_ts; or the field blows up{coarse}",
         "hybrid solve: a reset leaves the event at or above zero, so that it would happen again at once; reset below "
         "the threshold, or give a hold (a refractory period)",
-        "hybrid solve: the steps became smaller than the resolution of time; the vector field blows up or isn't finite",
+        "hybrid solve: the steps became smaller than the resolution of time; the vector field blows up or isn't finite"
+        f"{coarse}",
     ]
 
 
 def _state(y0: PyTree[ArrayLike]) -> PyTree[Array]:
+    if any(isinstance(x, str) for x in jax.tree.leaves(y0)):
+        raise TypeError(f"y0 is {y0!r}; expected an array, or a pytree of arrays")
     y0 = jax.tree.map(jnp.asarray, y0)
     dtypes = {jnp.dtype(x.dtype) for x in jax.tree.leaves(y0)}
     floating = {d for d in dtypes if jnp.issubdtype(d, jnp.floating)}
     rest = {d for d in dtypes - floating if not jnp.issubdtype(d, jnp.integer)}
     if not dtypes or len(floating) > 1 or rest:
         raise ValueError(f"y0 has dtypes {sorted(map(str, dtypes))}; expected arrays of one floating dtype")
+    no_nan("y0", y0)
     dtype = next(iter(floating), jnp.dtype(jnp.result_type(float)))
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, dtype), y0)
+
+
+def no_nan(name: str, tree: PyTree) -> None:
+    """**Raises:** `ValueError` where a value that is known is NaN."""
+    for path, x in named(tree):
+        if not isinstance(x, Tracer) and np.any(np.isnan(x)):
+            raise ValueError(f"{name} is or has NaN{'' if path == 'y' else f' in {path!r}'}; expected numbers")
 
 
 def _numbers(args: Any, dtype: Any) -> Any:
@@ -299,6 +359,12 @@ def _converted(functions: tuple[Any, ...], t: Array, y: PyTree, args: Any) -> tu
     def like_state(function: Any, name: str) -> Function:
         return lambda t, y, args: _like(function(t, y, args), y, name)
 
+    def below_zero(t: Any, y: PyTree, args: Any) -> Any:
+        value = event(t, y, args)
+        if hasattr(value, "dtype") and value.dtype == jnp.bool_:
+            raise TypeError("event returned a truth value; expected a number: negative between events, zero at one")
+        return value
+
     def scalar(function: Any, name: str) -> Function:
         if not callable(function):
             constant = function
@@ -310,7 +376,7 @@ def _converted(functions: tuple[Any, ...], t: Array, y: PyTree, args: Any) -> tu
     converted = (
         like_state(vector_field, "vector_field"),
         None if hold_field is None else like_state(hold_field, "hold_field"),
-        scalar(event, "event"),
+        scalar(below_zero, "event"),
         None if reset is None else like_state(reset, "reset"),
         None if hold is None else scalar(hold, "hold"),
     )
@@ -323,6 +389,8 @@ def _like(tree: PyTree, like: PyTree, name: str) -> PyTree:
         raise ValueError(f"{name} returned {jax.tree.structure(tree)}; expected {jax.tree.structure(like)}")
 
     def convert(x: Any, y: Array) -> Array:
+        if not isinstance(x, float | int) and (not hasattr(x, "dtype") or jnp.issubdtype(x.dtype, jnp.complexfloating)):
+            raise TypeError(f"{name} returned {x!r}; expected real numbers")
         if jnp.shape(x) not in ((), y.shape):
             raise ValueError(f"{name} returned an array of shape {jnp.shape(x)}; expected {y.shape}")
         return jnp.broadcast_to(jnp.asarray(x).astype(y.dtype), y.shape)

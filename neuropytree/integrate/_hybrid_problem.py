@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DONE, OVERFLOW, MAX_STEPS, ABOVE, TOO_SMALL = range(5)
 # what happens at the end of a step; a node and a release may fall together
 NODE, RELEASE, LANDED, AT_ONCE = 1, 2, 4, 8
+UPSTROKE = 1024  # how near in time an event counts as reached where steps can't be shorter; in units in the last place
 
 Function = Callable[[Any, PyTree, Any], Any]
 
@@ -144,7 +145,11 @@ def at_event(
         g, slope = jax.jvp(lambda s: value(s) - offset, (s,), (one,))
         slope = jnp.where(slope == 0, jnp.finfo(slope.dtype).tiny, slope)
         s = s - g / jnp.where(landed, slope, 1)
-    return t + s, at(s)
+    # in an upstroke that time can't resolve, all levels are crossed now: the state is moved on to the event's
+    g, slope = stop(jax.jvp(value, (zero,), (one,)))
+    far = ~close & (g < 0) & (-g <= slope * UPSTROKE * jnp.finfo(t.dtype).eps * jnp.abs(t))
+    onward = jnp.where(far, -g / jnp.where(far, slope, 1), 0)
+    return t + s, jax.tree.map(lambda y, f: y + onward * stop(f), at(s), f)
 
 
 def after_event(p: Problem, t: Array, y: PyTree) -> tuple[PyTree, Float[Array, ""]]:

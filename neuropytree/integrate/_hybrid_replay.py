@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from ._diffrax import with_scan
 from ._hybrid_problem import (
     AT_ONCE,
     LANDED,
@@ -29,7 +30,7 @@ from ._hybrid_problem import (
     select,
     write,
 )
-from ._hybrid_search import Mesh, with_scan
+from ._hybrid_search import Mesh
 
 _BLOCK = 64  # what reverse mode keeps of a solve: one state for each block, and all steps of one block
 

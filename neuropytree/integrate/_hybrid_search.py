@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from ._diffrax import with_scan
 from ._hybrid_problem import (
     ABOVE,
     AT_ONCE,
@@ -18,6 +19,7 @@ from ._hybrid_problem import (
     OVERFLOW,
     RELEASE,
     TOO_SMALL,
+    UPSTROKE,
     Found,
     Nodes,
     Problem,
@@ -33,6 +35,7 @@ from ._hybrid_problem import (
 
 _INSIDE = (0.25, 0.5, 0.75)  # where an accepted step looks for an event, besides its end
 _LANDINGS = 64
+_AROUND = (-0.03, 0.0, 0.03)
 
 
 class Mesh(eqx.Module):
@@ -102,13 +105,6 @@ def search(
     return Found(end.t, end.y, end.spike_times, end.ys), end.n, status, end.steps, end.mesh
 
 
-def with_scan(solver: Any, kind: str) -> Any:
-    """Diffrax's Runge–Kutta methods loop over their stages, in a way that suits one kind of derivative or another."""
-    if getattr(solver, "scan_kind", kind) is None:
-        return eqx.tree_at(lambda s: s.scan_kind, solver, kind, is_leaf=lambda x: x is None)
-    return solver
-
-
 def _scaled(p: Problem, y: PyTree, y0: PyTree, y1: PyTree) -> Array:
     """The root mean square of `y` in units of the tolerance."""
 
@@ -139,28 +135,37 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     limit = jnp.maximum(jnp.where(s.held, jnp.minimum(s.release, here), here), s.t)
     wish = s.t + s.h
     reaches = ~landing & (wish + 0.01 * s.h >= limit)  # a little further rather than leave a sliver
-    end = jnp.where(landing, s.guess, jnp.where(reaches, limit, wish))
-    stuck = ~reaches & ~landing & ~(end > s.t)
+    ulp = jnp.finfo(s.t.dtype).eps * jnp.abs(s.t)
+    # not a single one, to which nine tenths of it would be rounded again and again
+    stuck = ~reaches & ~landing & ~((s.h >= 2 * ulp) & (wish > s.t))
+    end = jnp.where(landing, s.guess, jnp.where(reaches, limit, jnp.where(stuck, s.t, wish)))
 
     y1, error, interpolant = one_step(p, field, s.t, end, s.y)
     keep, h = _control(p, s, end, y1, error, landing, reaches)
 
     # an event at the beginning: at t0, at a release, or because the event itself jumped
-    g0 = event(s.t, s.y)
+    g0, g1 = event(s.t, s.y), event(end, y1)
     at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (not p.crossings)
 
     # an event within the step, on its interpolant
-    times = s.t + (end - s.t) * jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
-    between = jax.vmap(lambda t: event(t, interpolant.evaluate(t)))(times[1:-1])
-    values = jnp.stack([g0, *between, event(end, y1)])
+    share = jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
+    within = jax.vmap(lambda x: event(s.t + (end - s.t) * x, interpolant.evaluate(s.t + (end - s.t) * x)))
+    share, values = _with_top(share, jnp.stack([g0, *within(share[1:-1]), g1]), within)
+    times = s.t + (end - s.t) * share
     armed, hit, k = _first_crossing(s.armed, values)
     hit = hit & keep & ~landing & ~s.held & ~at_once
     left, right = times[k - 1], times[k]
     low, high = values[k - 1], values[k]
-    share = jnp.clip(jnp.where(high > low, -low / jnp.where(high > low, high - low, 1), 0), 0, 1)
+    part = jnp.clip(jnp.where(high > low, -low / jnp.where(high > low, high - low, 1), 0), 0, 1)
     slack = 0.25 * (right - left)  # the steps that land may see the crossing a little beside the interpolant
 
-    lo, hi, guess, close, landed = _land(p, s, landing, values[-1], rises(p, field, end, y1))
+    slope = rises(p, field, end, y1)
+    lo, hi, guess, close, landed = _land(p, s, landing, g1, slope)
+    # an upstroke to the event may be steeper than time can resolve: it is there all the same
+    reach = UPSTROKE * ulp
+    there = stuck & s.armed & ~s.held & (slope > 0) & (g1 < 0) & (-g1 <= slope * reach)
+    close, landed, stuck = close & ~there, landed | there, stuck & ~there
+    h = jnp.where(there, reach, h)
 
     spikes = at_once | landed
     full = spikes & (s.n >= p.max_spikes)
@@ -194,14 +199,14 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     status = jnp.where(above, ABOVE, jnp.where(full, OVERFLOW, jnp.where(stuck, TOO_SMALL, s.status)))
     still_armed = jnp.where(moves & ~s.held, armed, s.armed | hit)
     if p.crossings:
-        still_armed = jnp.where(releases, values[-1] < -s.touch, still_armed)
+        still_armed = jnp.where(releases, g1 < -s.touch, still_armed)
     return _State(
         t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
         y=select(spikes, y_after, select(moves, y1, s.y)),
         h=h,
         lo=jnp.where(hit, jnp.maximum(left - slack, times[0]), lo),
         hi=jnp.where(hit, jnp.minimum(right + slack, end), hi),
-        guess=jnp.where(hit, left + (right - left) * share, guess),
+        guess=jnp.where(hit, left + (right - left) * part, guess),
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
         armed=jnp.where(spikes, moved | (rests & (not p.crossings)), still_armed),
         touch=jnp.where(spikes, touch, s.touch),
@@ -233,6 +238,26 @@ def _control(
     # a step cut short says nothing against the wish that there was
     h = jnp.where(keep & reaches, jnp.maximum(s.h, h), h)
     return keep, jnp.where(landing, s.h, jnp.minimum(h, p.dtmax))
+
+
+def _with_top(share: Array, values: Array, within: Any) -> tuple[Array, Array]:
+    """The samples of a step, and one more at the highest point, where it lies between them: it may just cross zero.
+
+    Parabolas find it, first through the samples and then through three closer ones.
+    """
+    k = jnp.clip(jnp.argmax(values), 1, values.shape[0] - 2)
+    top = _vertex(share[k], share[1], values[k - 1], values[k], values[k + 1])
+    around = within(jnp.clip(top + jnp.asarray(_AROUND, share.dtype), 0, 1))
+    top = jnp.clip(_vertex(top, _AROUND[-1], *around), 0, 1)
+    share = jnp.append(share, top)
+    order = jnp.argsort(share)
+    return share[order], jnp.append(values, within(top[None]))[order]
+
+
+def _vertex(x: Array, d: Array | float, left: Array, middle: Array, right: Array) -> Array:
+    """Where the parabola through values at `x - d`, `x`, `x + d` is highest, within that; `x` if it isn't in there."""
+    bend = left - 2 * middle + right
+    return x + d * jnp.where(bend < 0, jnp.clip((left - right) / (2 * jnp.where(bend < 0, bend, 1)), -1, 1), 0)
 
 
 def _first_crossing(armed: Array, values: Array) -> tuple[Bool[Array, ""], Bool[Array, ""], Int[Array, ""]]:

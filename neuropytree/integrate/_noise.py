@@ -11,7 +11,7 @@ from jaxtyping import Array, Key, PyTree
 
 from .._errors import listing, no_key
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper
+from ._base import AbstractField, AbstractStepper, called, named
 from ._elementwise import dependence
 
 Calculus = Literal["ito", "stratonovich"]
@@ -148,7 +148,7 @@ def noise_of(stepper: AbstractSDEStepper, field: AbstractField, t: Scalar, y: Py
 
     **Raises:** `ValueError` for a field without noise, with noise of another kind, or amplitudes that don't fit `y`.
     """
-    who, whose = type(stepper).__name__, type(field).__name__
+    who, whose = type(stepper).__name__, called(field)
     given = field.diffusion(t, y, u)
     kind: Kind = "scalar" if isinstance(given, ScalarNoise) else "diagonal"
     kind = "general" if isinstance(given, GeneralNoise) else kind
@@ -160,7 +160,7 @@ def noise_of(stepper: AbstractSDEStepper, field: AbstractField, t: Scalar, y: Py
     if isinstance(given, ScalarNoise | GeneralNoise):
         given = given.amplitude
     leaves, structure = jax.tree.flatten(y)
-    paths = [jax.tree_util.keystr(path) or "y" for path, _ in jax.tree_util.tree_leaves_with_path(y)]
+    paths = [name for name, _ in named(y)]
     if given is None:
         amplitudes: list[Any] = [None] * len(leaves)
     else:
@@ -199,10 +199,11 @@ def require_own(stepper: AbstractSDEStepper, noise: Noise, field: AbstractField,
         one = next(found)
         others = [m for m in one if m != n and noisy[m]]
         if others or (leaves[n].size > 1 and one.get(n) is not None):
-            of = f"on variable {others[0]}" if others else f"on its other elements (by '{one[n]}')"
+            names = [name for name, _ in named(y)]
+            of = f"on variable '{names[others[0]]}'" if others else f"on its other elements (by '{one[n]}')"
             raise ValueError(
-                f"{type(stepper).__name__}: the amplitude of the diagonal noise of variable {n} of "
-                f"{type(field).__name__} depends {of}, which has noise of its own; the scheme would lose its order: "
+                f"{type(stepper).__name__}: the amplitude of the diagonal noise of variable '{names[n]}' of "
+                f"{called(field)} depends {of}, which has noise of its own; the scheme would lose its order: "
                 "use EulerMaruyama (Itô), or EulerHeun or StochasticHeun (Stratonovich)"
             )
 
@@ -232,19 +233,24 @@ def check_calculus(who: str, calculus: Any) -> None:
 def _checked(g: Any, leaf: Array, kind: Kind, path: str) -> Array | None:
     if g is None:
         return None
-    g = g if hasattr(g, "dtype") else jnp.asarray(g, leaf.dtype)
+    if not hasattr(g, "dtype"):
+        if not isinstance(g, float | int):
+            raise TypeError(f"the amplitude of {kind} noise of '{path}' is {g!r}; expected an array or a number")
+        g = jnp.asarray(g, leaf.dtype)
+    if jnp.issubdtype(g.dtype, jnp.complexfloating):
+        raise TypeError(f"the amplitude of {kind} noise of '{path}' has dtype {g.dtype}; expected real numbers")
     if kind == "general":
         if g.ndim != leaf.ndim + 1 or g.shape[:-1] != leaf.shape:
             raise ValueError(
-                f"the amplitude of general noise of {path} has shape {g.shape}; expected {leaf.shape} and one axis "
+                f"the amplitude of general noise of '{path}' has shape {g.shape}; expected {leaf.shape} and one axis "
                 "more, the number of Wiener processes"
             )
         return g
     over = len(g.shape) > leaf.ndim
     if over or any(a not in (1, b) for a, b in zip(g.shape[::-1], leaf.shape[::-1], strict=False)):
         raise ValueError(
-            f"the amplitude of {kind} noise of {path} has shape {g.shape}; expected {leaf.shape}, as its variable has, "
-            "or ()"
+            f"the amplitude of {kind} noise of '{path}' has shape {g.shape}; expected {leaf.shape}, as its variable "
+            "has, or ()"
         )
     return g
 

@@ -1,7 +1,7 @@
 """A plain right-hand side, integrated in one call."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,12 +10,13 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import broken, broken_message, whole_steps
-from .._errors import listing
+from .._check import broken, broken_message, first_step, whole_steps
+from .._errors import check_function, listing
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
-from ._base import AbstractField, AbstractStepper
+from ._base import AbstractAround, AbstractField, AbstractStepper, named
 from ._joint import Joint
+from ._noise import AbstractSDEStepper
 from ._tableaux import RK4
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Trajectory(eqx.Module):
         """
         if self.dense is None:
             raise ValueError("this run has no dense output; call odeint with dense=True and stepper=Adaptive(...)")
+        if self.ts.ndim > 1:
+            raise ValueError(
+                "these are several runs, by jax.vmap; evaluate each, by jax.vmap(lambda sol: sol.evaluate(t))"
+            )
         t = jnp.asarray(t, dtype=jnp.result_type(float))
         if not any(isinstance(x, Tracer) for x in jax.tree.leaves((t, self.dense))):
             first, last = float(self.dense.t0), float(self.dense.t1)
@@ -53,7 +58,7 @@ class Trajectory(eqx.Module):
         return _evaluate(self.dense, t, self.state)
 
 
-class _Bound(AbstractField):
+class _Bound(AbstractAround):
     """A field with its arguments put in; what the steppers see. `u` is the row of inputs of a step."""
 
     field: AbstractField
@@ -79,9 +84,10 @@ class _Bound(AbstractField):
         leaves, structure = jax.tree.flatten(y)
         if jax.tree.structure(slopes) != structure:
             raise ValueError(
-                f"the right-hand side gives {jax.tree.structure(slopes)}; expected the structure of y0, {structure}"
+                f"the right-hand side gives {_spoken(slopes)}; expected the structure of y0, {_spoken(y)}, "
+                "where * is an array (jnp.stack makes one of several numbers)"
             )
-        paths = [path for path, _ in _named(y)]
+        paths = [path for path, _ in named(y)]
         return jax.tree.unflatten(structure, map(_fitted, paths, leaves, jax.tree.leaves(slopes)))
 
     def linear(self, t: Scalar, y: PyTree, u: Any) -> PyTree | None:
@@ -94,6 +100,7 @@ class _Bound(AbstractField):
 class _RightHandSide(AbstractField):
     """A plain function `f(t, y, args)` as a field."""
 
+    spoken: ClassVar[str] = "the right-hand side"
     function: Callable[[Any, PyTree, Any], PyTree]
 
     def vector_field(self, t: Scalar, y: PyTree, u: Any) -> PyTree:
@@ -162,24 +169,26 @@ def odeint(
     n_steps = whole_steps(duration, dt)
     if isinstance(f, Mapping):
         f = Joint(f)
-    field = f if isinstance(f, AbstractField) else _RightHandSide(f)
     if not isinstance(f, AbstractField) and not callable(f):
         raise TypeError(
             f"f is a {type(f).__name__}; expected a function of (t, y, args) or a dictionary of derivatives"
         )
+    field = f if isinstance(f, AbstractField) else _RightHandSide(check_function("f", f, "t", "y", "args"))
     stepper = RK4() if stepper is None else stepper
     if not isinstance(stepper, AbstractStepper):
         raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
-    begin = jnp.asarray(start, jnp.int32)
+    begin = first_step(start, n_steps)
+    if isinstance(stepper, AbstractSDEStepper):
+        raise TypeError(f"stepper is {stepper!r}, which is one for noise; sdeint takes it")
     if dense:
         if not isinstance(stepper, Adaptive):
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
         if rows is not None:
             raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
-        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, every)
+        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
     else:
-        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, every)
+        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
     return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
 
@@ -188,18 +197,28 @@ def prepare(
     field: AbstractField, y0: PyTree, args: Any, inputs: Any, n_steps: int, every: int
 ) -> tuple[_Bound, PyTree, Any]:
     """The field with its arguments, the variables, and the rows of the inputs, as a run takes them."""
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1 or n_steps % every:
+    if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1 or n_steps % every:
         raise ValueError(f"every is {every!r}; expected a whole number that divides the {n_steps} steps of this run")
+    _check_real("y0", y0)
+    for path, x in named(y0):
+        if not isinstance(x, Tracer) and np.any(np.isnan(x)):
+            raise ValueError(f"y0 '{path}' is or has NaN; expected numbers to begin with")
+    if not named(y0):
+        raise ValueError(f"y0 is {y0!r}; expected at least one variable")
     y0 = jax.tree.map(as_parameter, y0)
     function = inputs if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray) else None
-    rows = None if function is not None else jax.tree.map(lambda x: as_parameter(x), inputs)
+    if function is not None:
+        check_function("inputs", function, "t")
+        inputs = None
+    _check_real("inputs", inputs)
+    rows = jax.tree.map(lambda x: as_parameter(x), inputs)
     _check_rows(rows, n_steps)
     return _Bound(_arrays(field), _arrays(args), function), y0, rows
 
 
 def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
     """`final`, if it is finite."""
-    messages = [broken_message(dict(_named(y0)), n, None, dt) for n in range(flags.shape[0])]
+    messages = [broken_message(dict(named(y0)), n, None, dt) for n in range(flags.shape[0])]
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
         if messages:
             final = eqx.branched_error_if(final, jnp.any(flags), jnp.argmax(flags), messages)
@@ -264,6 +283,10 @@ def _as_before(new: Array, old: Array) -> Array:
     return jnp.broadcast_to(new, old.shape).astype(old.dtype)
 
 
+def _spoken(tree: PyTree) -> str:
+    return str(jax.tree.structure(tree)).removeprefix("PyTreeDef(").removesuffix(")")
+
+
 def _fitted(path: str, y: Array, slope: Any) -> Array:
     """A derivative in the shape and dtype of its variable."""
     slope = jnp.asarray(slope)
@@ -279,22 +302,23 @@ def _fitted(path: str, y: Array, slope: Any) -> Array:
     return _as_before(slope, y)
 
 
-def _named(y: PyTree) -> list[tuple[str, Array]]:
-    """The variables with their places in `y` as names."""
-    leaves = jax.tree_util.tree_leaves_with_path(y)
-    return [(jax.tree_util.keystr(path, simple=True, separator=".") or "y", x) for path, x in leaves]
-
-
 def _broken(before: PyTree, after: PyTree) -> Array:
-    return broken(dict(_named(before)), dict(_named(after)))
+    return broken(dict(named(before)), dict(named(after)))
+
+
+def _check_real(name: str, tree: Any) -> None:
+    for path, x in named(tree):
+        dtype = np.asarray(x).dtype if not hasattr(x, "dtype") else x.dtype
+        if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer) or dtype == jnp.bool_):
+            raise TypeError(f"{name} '{path}' has dtype {dtype}; expected real numbers")
 
 
 def _check_rows(rows: Any, n_steps: int) -> None:
-    for path, x in _named(rows):
+    for path, x in named(rows):
         if x.ndim == 0 or x.shape[0] != n_steps:
             raise ValueError(
-                f"inputs '{path}' has shape {x.shape}; expected a row for each of the {n_steps} steps as axis 0; what "
-                "doesn't change belongs into args"
+                f"inputs '{path}' has shape {x.shape}; expected a row for each of the {n_steps} steps as axis 0 (of a "
+                "list, make an array); what doesn't change belongs into args"
             )
 
 

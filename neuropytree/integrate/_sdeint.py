@@ -1,14 +1,14 @@
 """A plain drift and amplitude, integrated in one call."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-import jax.numpy as jnp
 from jaxtyping import Array, Int, Key, PyTree
 
-from .._check import whole_steps
+from .._check import first_step, whole_steps
+from .._errors import check_function, check_key
 from .._types import Scalar
-from ._base import AbstractField
+from ._base import AbstractAround, AbstractField
 from ._euler_maruyama import EulerHeun, EulerMaruyama
 from ._joint import Joint
 from ._noise import AbstractSDEStepper, Calculus, GeneralNoise, Kind, ScalarNoise, check_calculus
@@ -24,6 +24,7 @@ _WRAPS: dict[str, Callable[[PyTree], PyTree]] = {
 class _Equation(AbstractField):
     """Plain functions `f(t, y, args)` and `g(t, y, args)` as a field."""
 
+    spoken: ClassVar[str] = "the equation"
     drift: Callable[[Any, PyTree, Any], PyTree]
     amplitude: Callable[[Any, PyTree, Any], PyTree]
 
@@ -34,7 +35,7 @@ class _Equation(AbstractField):
         return self.amplitude(t, y, u)
 
 
-class _OfKind(AbstractField):
+class _OfKind(AbstractAround):
     """A field whose amplitudes are declared to be of a kind."""
 
     field: AbstractField
@@ -51,8 +52,8 @@ class _OfKind(AbstractField):
 
 
 def sdeint(
-    f: Callable[[Any, PyTree, Any], PyTree] | Mapping[str, Callable[..., Any]],
-    g: Callable[[Any, PyTree, Any], PyTree] | Mapping[str, Callable[..., Any]],
+    f: Callable[[Any, PyTree, Any], PyTree] | Mapping[str, Callable[..., Any]] | AbstractField,
+    g: Callable[[Any, PyTree, Any], PyTree] | Mapping[str, Callable[..., Any]] | None,
     y0: PyTree,
     args: PyTree = None,
     *,
@@ -74,10 +75,10 @@ def sdeint(
     **Arguments:**
 
     - `f`: the drift, a function of (t, y, args) that returns the structure of `y0`, per ms; or a dictionary of
-      derivatives by variable, as `Joint` takes it.
+      derivatives by variable, as `Joint` takes it; or an `AbstractField` with a `diffusion` of its own.
     - `g`: the amplitude of the noise, per $\sqrt{\mathrm{ms}}$: a function of (t, y, args) that returns the structure
       of `y0`, with `None` for a variable without noise; or, if `f` is a dictionary, one too, of the variables that have
-      noise.
+      noise; `None` for a field.
     - `y0`: the variables at the beginning, any pytree of real numbers and arrays.
     - `args`: handed to `f` and `g`, the same in every step. Numbers become arrays.
     - `dt`: length of a step (ms).
@@ -85,6 +86,7 @@ def sdeint(
     - `key`: random key of the run.
     - `noise`: `"diagonal"`, each element of each variable has a Wiener process of its own; `"scalar"`, all share one;
       `"general"`, there are $m$, and each amplitude has a last axis of that length, over which the products are summed.
+      A field says itself of which kind its noise is.
     - `calculus`: `"ito"` or `"stratonovich"`: how the equation is to be read. That of the stepper unless given; without
       either, Itô.
     - `stepper`: `EulerMaruyama()` (Itô) or `EulerHeun()` (Stratonovich) unless given.
@@ -120,22 +122,28 @@ def sdeint(
     n_steps = whole_steps(duration, dt)
     if noise not in _WRAPS:
         raise ValueError(f"noise is {noise!r}; expected 'diagonal', 'scalar' or 'general'")
-    field = _OfKind(_field(f, g), _WRAPS[noise])
+    check_key(key)
+    field = _field(f, g, _WRAPS[noise])
     stepper = _stepper(stepper, calculus)
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
-    begin = jnp.asarray(start, jnp.int32)
-    ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, every, key)
+    begin = first_step(start, n_steps)
+    ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every), key)
     return Trajectory(ts, ys, checked(y0, final, flags, dt), None)
 
 
-def _field(f: Any, g: Any) -> AbstractField:
+def _field(f: Any, g: Any, wrap: Callable[[PyTree], PyTree]) -> AbstractField:
+    if isinstance(f, AbstractField):
+        if g is not None:
+            raise TypeError(f"f is a {type(f).__name__}, whose own diffusion is the noise; expected None for g")
+        return f
     if isinstance(f, Mapping) and isinstance(g, Mapping):
-        return Joint(f, g)
+        return _OfKind(Joint(f, g), wrap)
     if callable(f) and callable(g):
-        return _Equation(f, g)
+        f, g = (check_function(name, x, "t", "y", "args") for name, x in (("f", f), ("g", g)))
+        return _OfKind(_Equation(f, g), wrap)
     raise TypeError(
         f"f is a {type(f).__name__} and g a {type(g).__name__}; expected two functions of (t, y, args), or two "
-        "dictionaries by variable"
+        "dictionaries by variable, or a field with a diffusion of its own and None"
     )
 
 

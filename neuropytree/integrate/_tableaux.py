@@ -93,7 +93,7 @@ def RK2(beta: float | Fraction | str = Fraction(2, 3)) -> ExplicitRungeKutta:
         ```
     """
     node = beta if isinstance(beta, float) else Fraction(beta)
-    if not node:
+    if not node or not math.isfinite(node):
         raise ValueError(f"RK2 got beta={beta!r}; expected the node of the second stage, which isn't 0")
     last = 1 / (2 * node)
     return ExplicitRungeKutta(ButcherTableau(f"RK2({beta})", 2, c=[0, node], a=[[], [node]], b=[1 - last, last]))

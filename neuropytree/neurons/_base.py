@@ -69,5 +69,5 @@ def check_shapes(parts: Any, target: tuple[int, ...]) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
         shape = getattr(leaf, "shape", ())
         if shape != () and not fits(shape, target):
-            name = jax.tree_util.keystr(path).lstrip(".")
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise ValueError(f"parameter '{name}' has shape {shape}; expected () or {target}, one for each neuron")

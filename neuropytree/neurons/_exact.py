@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
+from .._errors import check_function
 from .._types import Drive
-from ..integrate import HybridSolution
-from ..integrate._hybrid import options, solve
+from ..integrate import ExplicitRungeKutta, HybridSolution
+from ..integrate._hybrid import no_nan, number, options, solve, times
 from ._base import check_shapes
 from ._conductance import ConductanceCell, ConductanceState
 from ._membrane import AbstractMembrane
@@ -106,7 +107,7 @@ def exact_spikes(
     key: Key[Array, ""] | None = None,
     ts: ArrayLike | None = None,
     jump_ts: ArrayLike | None = None,
-    solver: "diffrax.AbstractSolver | None" = None,
+    solver: "diffrax.AbstractSolver | ExplicitRungeKutta | None" = None,
     rtol: ArrayLike | None = None,
     atol: ArrayLike | None = None,
     root_tol: ArrayLike | None = None,
@@ -168,6 +169,7 @@ def exact_spikes(
             "counts: make the cell without t_ref"
         )
     state = cell.init(key=key) if state is None else state
+    _check_state(cell, state)
     membrane = state.membrane if isinstance(state, PointNeuronState) else state
     if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:
         raise ValueError(
@@ -177,11 +179,11 @@ def exact_spikes(
     neuron = _Neuron.of(cell, _checked(input, cell.shape))
     y0 = _Variables(membrane, state.raised if isinstance(state, PointNeuronState) else None)
     dtype = state.v.dtype
-    begin = jnp.asarray(t0, dtype)
+    begin, length = number("t0", t0, dtype), number("duration", duration, dtype, at_least=0)
     release = begin
     if isinstance(state, PointNeuronState) and state.refractory is not None and state.dt is not None:
         release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
-    jumps = jnp.asarray(() if jump_ts is None else jump_ts, dtype)
+    jumps = times("jump_ts", jump_ts, dtype)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
         raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
     settings = options(
@@ -189,8 +191,7 @@ def exact_spikes(
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
     settings |= {"crossings": neuron.crossings()}
-    end = begin + jnp.asarray(duration, dtype)
-    sol = _population(neuron, y0, begin, end, release, jumps, cell.shape, settings)
+    sol = _population(neuron, y0, begin, begin + length, release, jumps, cell.shape, settings)
     return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
 
 
@@ -229,12 +230,32 @@ def _population(
     return sol
 
 
+def _check_state(cell: PointNeuron | ConductanceCell, state: Any) -> None:
+    """**Raises:** `TypeError` or `ValueError` for a state that isn't one of the cell's, or has NaN."""
+    own = jax.eval_shape(lambda: cell.init(key=jax.random.key(0)))
+    names = "membrane" if isinstance(cell, PointNeuron) else None
+    ours, given = (getattr(x, names, x) if names else x for x in (own, state))
+    if type(state) is not type(own) or jax.tree.structure(ours) != jax.tree.structure(given):
+        raise TypeError(
+            f"state is a {type(state).__name__} of a {type(given).__name__}; expected one from init of this cell, a "
+            f"{type(own).__name__} of a {type(ours).__name__}"
+        )
+    no_nan("state", given)
+    check_shapes({"state": given}, cell.shape)
+
+
 def _checked(input: Any, shape: tuple[int, ...]) -> Any:
     """The input with arrays for numbers, of shapes that can be dealt out.
 
     **Raises:** `ValueError` for one of another shape.
     """
     if not callable(input):
-        input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
+        try:
+            input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
+        except (TypeError, ValueError):
+            raise TypeError(f"input is {input!r}; expected numbers, a Drive or a function of the time") from None
+        no_nan("input", input)
+    else:
+        check_function("input", input, "t")
     check_shapes({"input": eqx.filter(input, eqx.is_array)}, shape)
     return input

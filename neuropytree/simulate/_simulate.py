@@ -10,7 +10,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import broken, broken_message, check_dt, guard, whole_steps
+from .._check import broken, broken_message, check_dt, first_step, guard, whole_steps
+from .._errors import check_key
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..integrate import AbstractStepper
 from ._inputs import Inputs, sort_inputs
@@ -135,7 +136,8 @@ def simulate(
     dt = float(dt)
     check_dt(state, dt)
     _check_pieces(n_steps, every, chunk, progress)
-    start = _start(start, n_steps)
+    check_key(key)
+    start = first_step(start, n_steps)
     model, state = _strong(model), _strong(state)
     sorted_inputs = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
     run = _Run(model, sorted_inputs, key, dt, every, record if callable(record) else _paths(record))
@@ -224,16 +226,6 @@ def _check_pieces(n_steps: int, every: int, chunk: int | None, progress: bool) -
         raise ValueError(f"every={every} doesn't divide the {n_steps} steps of this run")
     if chunk is not None and chunk % every:
         raise ValueError(f"chunk={chunk} is not a multiple of every={every}")
-
-
-def _start(start: Any, n_steps: int) -> Int[Array, ""]:
-    if isinstance(start, Tracer):
-        return start.astype(jnp.int32)
-    if isinstance(start, bool) or jnp.ndim(start) != 0 or not jnp.issubdtype(jnp.result_type(start), jnp.integer):
-        raise ValueError(f"start is {start!r}; expected the number of the first step")
-    if int(start) < 0 or int(start) + n_steps >= 2**31:
-        raise ValueError(f"start is {start}, for a run of {n_steps} steps; steps are numbered from 0 to 2^31 - 1")
-    return jnp.asarray(start, jnp.int32)
 
 
 def _paths(record: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from scipy.optimize import brentq
 
 import neuropytree as npt
 
+from ..helpers import quick_jit
+
 solve = npt.integrate.hybrid_solve
 TIGHT = {"rtol": 1e-11, "atol": 1e-11}
 PARAMETERS = {"tau": 10.0, "r": 2.0, "i": 1.0, "v_th": 1.0, "v_reset": -0.5, "v0": 0.2}
@@ -46,7 +48,7 @@ def constant_drive_times(p, n):
 def test_constant_drive_has_the_times_and_derivatives_of_the_closed_form():
     p = arrays(PARAMETERS)
 
-    @jax.jit
+    @quick_jit
     def all_of(p):
         times = lambda p: lif(p).spike_times[:5]  # noqa: E731
         return lif(p), jax.jacrev(times)(p), jax.jacfwd(times)(p), jax.jacfwd(jax.grad(lambda p: times(p)[2]))(p)
@@ -85,7 +87,7 @@ def sinusoid_times(p, n):
 def test_sinusoidal_drive_has_the_times_of_the_closed_form_and_their_derivatives():
     p = {**PARAMETERS, "amplitude": 1.2, "omega": 0.37}
     times = lambda p: lif(p, max_spikes=12, t1=60.0).spike_times[:6]  # noqa: E731
-    backward, forward = jax.jit(lambda p: (jax.jacrev(times)(p), jax.jacfwd(times)(p)))(arrays(p))
+    backward, forward = quick_jit(lambda p: (jax.jacrev(times)(p), jax.jacfwd(times)(p)))(arrays(p))
     np.testing.assert_allclose(times(arrays(p)), sinusoid_times(p, 6), rtol=0, atol=1e-8)
     for name, x in p.items():
         h = 1e-4 * abs(x)
@@ -139,7 +141,7 @@ def test_two_variables_that_both_jump_match_scipy_restarted_at_events():
         sol = run(i, jnp.array(ask), **TIGHT)
         return jnp.concatenate([sol.spike_times[: len(times)], sol.ys[-1]])
 
-    slope = jax.jit(jax.jacrev(what))(jnp.asarray(10.0))
+    slope = quick_jit(jax.jacrev(what))(jnp.asarray(10.0))
     up, down = (restarts(10.0 + d, 100.0, ask) for d in (1e-4, -1e-4))
     reference = [(np.append(x, a[-1]) - np.append(y, b[-1])) / 2e-4 for (x, a), (y, b) in [(up, down)]][0]
     np.testing.assert_allclose(slope, reference, rtol=1e-5, atol=1e-6)
@@ -172,7 +174,7 @@ def test_a_hold_keeps_the_state_and_has_derivatives():
         sol = run(*x)
         return sol.spike_times[:4], sol.y["v"]
 
-    times_by, v_by = jax.jit(jax.jacrev(what, (0, 1)))(hold, t0)
+    times_by, v_by = quick_jit(jax.jacrev(what, (0, 1)))(hold, t0)
     np.testing.assert_allclose(times_by[0], [0, 1, 2, 3], atol=1e-9)
     np.testing.assert_allclose(times_by[1], 1.0, rtol=1e-9)
     dv = -0.18 * np.exp(-0.1 * (after - 3))  # the state at a fixed time, by the time of the last release
@@ -203,7 +205,7 @@ def test_a_declared_jump_of_the_input_is_stepped_onto_and_its_time_has_a_derivat
         sol = run(onset, True, False)
         return sol.spike_times[0], sol.ys[0]
 
-    slope, dy = jax.jit(jax.jacrev(what))(onset)
+    slope, dy = quick_jit(jax.jacrev(what))(onset)
     true = 1 - 10 / (2.0 - v) * 0.05 * np.exp(-0.73)
     np.testing.assert_allclose(slope, true, rtol=1e-9)
     np.testing.assert_allclose(dy, -true * 0.2 * np.exp(-0.1 * (18.0 - expected)), rtol=1e-8)
@@ -246,6 +248,40 @@ def test_a_short_visit_above_the_threshold_within_a_step_is_seen():
     assert jnp.all(sol.n_steps < 60)
 
 
+def test_a_maximum_that_just_crosses_the_threshold_is_found():
+    """v is sin t, whose first maximum lies above the level by `depth`: for 3 µs, in steps of half a millisecond."""
+
+    def run(depth):
+        return solve(
+            lambda t, y, a: jnp.cos(t), 0.0, t0=0.0, t1=5.0, event=lambda t, y, a: y - 1.0 + depth,
+            reset=lambda t, y, a: y - 5.0, max_spikes=3, **TIGHT,
+        )  # fmt: skip
+
+    depth = jnp.array([1e-3, 1e-5, 1e-6, -1e-6])
+    sol = quick_jit(jax.vmap(run))(depth)
+    # the time of so flat a crossing is that of v, some 1e-10, by the slope there, 1e-3
+    np.testing.assert_allclose(sol.spike_times[:3, 0], np.arcsin(1 - depth[:3]), rtol=0, atol=1e-6)
+    assert list(sol.n_spikes) == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
+def test_an_upstroke_that_is_steeper_than_time_can_resolve(dtype):
+    """v = -log(exp(-v0) - t) reaches 60 within 1e-26 of its pole at exp(-v0)."""
+
+    def run(v0):
+        return solve(
+            lambda t, v, a: jnp.exp(v), v0, t0=0.0, t1=5.0, event=lambda t, v, a: v - 60.0,
+            reset=lambda t, v, a: v0, max_spikes=9,
+        )  # fmt: skip
+
+    v0 = jnp.asarray(0.1, dtype)
+    sol, slope = quick_jit(lambda v0: (run(v0), jax.grad(lambda v0: run(v0).spike_times[2])(v0)))(v0)
+    pole, tolerance = np.exp(-0.1), 1e-7 if dtype == jnp.float64 else 3e-3
+    assert sol.n_spikes == 5
+    np.testing.assert_allclose(sol.spike_times[:5], pole * np.arange(1, 6), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(slope, -3 * pole, rtol=1e-5 if dtype == jnp.float64 else 1e-2)
+
+
 def test_neurons_with_different_numbers_of_spikes_in_one_batch():
     """Also: silent; on the threshold at the beginning; a spike at the very end."""
     currents, v0 = jnp.array([0.4, 1.0, 1.7, 3.0, 0.6]), jnp.array([0.0, 0.0, 0.0, 1.0, 0.0])
@@ -261,7 +297,7 @@ def test_neurons_with_different_numbers_of_spikes_in_one_batch():
         times = run(i, v0, t1).spike_times
         return jnp.sum(jnp.where(jnp.isfinite(times), times, 0.0))
 
-    batch, slopes = jax.jit(jax.vmap(lambda *x: (run(*x), jax.grad(total)(*x))))(currents, v0, t1)
+    batch, slopes = quick_jit(jax.vmap(lambda *x: (run(*x), jax.grad(total)(*x))))(currents, v0, t1)
     for k, (i, v, t) in enumerate(zip(currents, v0, t1, strict=True)):
         q = {**p, "i": i, "v0": v}
         exact = constant_drive_times(q, 16) if 2 * i > 1 else jnp.full(16, jnp.inf)
@@ -307,11 +343,31 @@ def test_mistakes_are_named():
         ({"event": lambda t, y, a: jnp.zeros(2)}, ValueError, "event returned an array of shape"),
         ({"reset": lambda t, y, a: (y, y)}, ValueError, "reset returned"),
         ({"ts": 0.5}, ValueError, "ts has shape"),
+        ({"event": lambda t, y, a: y > 1.0}, TypeError, "event returned a truth value"),
+        ({"event": lambda t, y: y}, TypeError, "event is a function of .t, y.; expected a function of .t, y, args."),
+        ({"reset": 0.0}, TypeError, "reset is 0.0; expected a function"),
+        ({"reset": lambda t, y, a: 1j}, TypeError, "reset returned 1j; expected real numbers"),
+        ({"hold": -1.0}, ValueError, "hold is -1.0; expected a finite number of at least 0"),
+        ({"hold": 1.0, "hold_field": "a"}, TypeError, "hold_field is 'a'; expected a function"),
+        ({"t0": jnp.zeros(2)}, ValueError, "t0 has shape .2,.; expected one number"),
+        ({"t1": np.inf}, ValueError, "t1 is inf; expected a finite number"),
+        ({"t1": "a"}, TypeError, "t1 is 'a'; expected real numbers"),
+        ({"rtol": -1e-6}, ValueError, "rtol is -1e-06; expected a finite number above 0"),
+        ({"atol": 0.0}, ValueError, "atol is 0.0; expected"),
+        ({"dtmax": 0.0}, ValueError, "dtmax is 0.0; expected a number above 0"),
+        ({"root_tol": -1.0}, ValueError, "root_tol is -1.0; expected"),
+        ({"jump_ts": [np.nan]}, ValueError, "jump_ts has NaN"),
     ):
         with pytest.raises(kind, match=message):
             solve(still, 0.0, **{**good, **changes})
     for y0 in ((), jnp.array(True), {"a": jnp.zeros(1), "b": jnp.zeros(1, jnp.float32)}):
         with pytest.raises(ValueError, match="y0 has dtypes"):
+            solve(still, y0, **good)
+    for y0, kind, message in (
+        ("a", TypeError, "y0 is 'a'; expected an array"),
+        (np.nan, ValueError, "y0 is or has NaN"),
+    ):
+        with pytest.raises(kind, match=message):
             solve(still, y0, **good)
 
 
@@ -328,15 +384,16 @@ def test_other_solvers_and_other_dtypes():
             rtol=1e-8, atol=1e-8,
         )  # fmt: skip
 
-    sol, slope = jax.jit(lambda p: (stiff(p), jax.grad(lambda p: stiff(p).spike_times[4])(p)))(p)
+    sol, slope = quick_jit(lambda p: (stiff(p), jax.grad(lambda p: stiff(p).spike_times[4])(p)))(p)
     np.testing.assert_allclose(sol.spike_times[:5], exact, rtol=0, atol=1e-5)  # ten times the global error
     assert sol.n_steps < 2000  # an explicit method would need 1e5
     expected = jax.grad(lambda p: constant_drive_times(p, 5)[4])(p)
     np.testing.assert_allclose([slope[k] for k in p], [expected[k] for k in p], rtol=1e-4)
-    np.testing.assert_allclose(lif(p, solver=diffrax.Dopri8()).spike_times[:5], exact, rtol=0, atol=1e-9)
+    for solver in (diffrax.Dopri8(), npt.integrate.DormandPrince()):
+        np.testing.assert_allclose(lif(p, solver=solver).spike_times[:5], exact, rtol=0, atol=1e-9)
     low = {name: x.astype(jnp.float32) for name, x in p.items()}
     loose = {"rtol": None, "atol": None}
-    slope, sol = jax.jit(jax.grad(lambda p: ((sol := lif(p, **loose)).spike_times[4], sol), has_aux=True))(low)
+    slope, sol = quick_jit(jax.grad(lambda p: ((sol := lif(p, **loose)).spike_times[4], sol), has_aux=True))(low)
     assert sol.spike_times.dtype == sol.y.dtype == jnp.float32
     # 1e-5 a step, some 20 steps an interval; times of 50 have a resolution of 4e-6
     np.testing.assert_allclose(sol.spike_times[:5], exact, rtol=0, atol=5e-3)
@@ -352,6 +409,6 @@ def test_rejected_steps_leave_no_trace_in_the_gradient():
             reset=lambda t, v, a: 0.0, max_spikes=9, **TIGHT,
         ).spike_times[2]  # fmt: skip
 
-    slope = jax.jit(jax.grad(run))(jnp.asarray(1.3))
+    slope = quick_jit(jax.grad(run))(jnp.asarray(1.3))
     high, low = run(jnp.asarray(1.3 + 1e-4)), run(jnp.asarray(1.3 - 1e-4))
     np.testing.assert_allclose(slope, (high - low) / 2e-4, rtol=1e-6)

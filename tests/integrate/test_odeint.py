@@ -2,6 +2,7 @@
 
 import functools
 
+import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import neuropytree as npt
-from neuropytree.integrate import Adaptive, DormandPrince, ExponentialEuler, Joint, odeint
+from neuropytree.integrate import Adaptive, Diffrax, DormandPrince, ExponentialEuler, Joint, odeint
 
-from ..helpers import assert_same_bits, count_compilations
+from ..helpers import assert_same_bits, count_compilations, quick_jit
 
 FHN = {
     "v": lambda v, w, current, scale=1.0: scale * (v - v**3 / 3 - w + current),
@@ -60,12 +61,35 @@ def test_any_pytree_and_a_field_of_the_library():
     np.testing.assert_allclose(sol.state.v, -60 - 10 * np.exp(-1), rtol=1e-13)
 
 
+def test_a_field_keeps_its_order_of_moves():
+    """Gates before the voltage, as in a cell: order 2 in the voltage instead of 1."""
+    cell = npt.neurons.HH(1)
+    y0, drive = cell.init(dt=0.01), npt.Drive(jnp.asarray(10.0))
+    got = odeint(cell.membrane, y0.membrane, drive, dt=0.01, duration=5.0, stepper=ExponentialEuler())
+    want = npt.simulate(cell, y0, 10.0, dt=0.01, duration=5.0, record=["v"])
+    np.testing.assert_allclose(got.ys.v, want.out["v"], rtol=1e-10)
+
+
 def test_derivatives_are_fitted_to_the_variables():
     """Scalars for arrays, and float32 states whatever the dtype of the time."""
     sol = odeint(lambda t, y, args: {"x": 1.0, "y": jnp.cos(t)}, {"x": jnp.zeros(3), "y": jnp.zeros(2, jnp.float32)},
                  dt=0.1, duration=1.0)  # fmt: skip
     assert sol.state["y"].dtype == jnp.float32 and sol.state["x"].shape == (3,)
     np.testing.assert_allclose(sol.state["y"], np.sin(1.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("stepper", [Diffrax(diffrax.Heun()), Adaptive(DormandPrince())], ids=["Diffrax", "Adaptive"])
+def test_steppers_of_diffrax_keep_each_dtype(stepper):
+    y0 = {"x": jnp.zeros(3), "y": jnp.zeros(2, jnp.float32)}
+    seen = []
+
+    def f(t, y, args):
+        seen.append(y["y"].dtype)
+        return {"x": 1.0, "y": jnp.cos(t)}
+
+    sol = odeint(f, y0, dt=0.1, duration=1.0, stepper=stepper)
+    assert sol.state["y"].dtype == jnp.float32 and set(seen) == {jnp.dtype("float32")}
+    np.testing.assert_allclose(sol.state["y"], np.sin(1.0), rtol=1e-3)
 
 
 def test_inputs_over_time_are_held_and_functions_of_it_are_not():
@@ -108,20 +132,49 @@ def test_a_run_in_two_pieces_gives_the_same_bits(stepper):
     assert_same_bits(whole.ts, jnp.concatenate([first.ts, second.ts]))
 
 
-@pytest.mark.parametrize("stepper", [None, Adaptive(DormandPrince(), 1e-10, 1e-10)], ids=["RK4", "Adaptive"])
-def test_under_jit_vmap_and_grad(stepper):
-    def end(current, v0):
-        y = {"v": v0, "w": jnp.asarray(0.3)}
-        return odeint(FHN, y, {"current": current}, dt=0.1, duration=3.0, stepper=stepper).state["v"]
+@pytest.mark.parametrize(
+    "stepper",
+    [None, Adaptive(DormandPrince(), 1e-10, 1e-10), Diffrax(diffrax.Heun())],
+    ids=["RK4", "Adaptive", "Diffrax"],
+)
+def test_under_jit_vmap_scan_and_both_modes_of_differentiation(stepper):
+    def end(x):
+        y = {"v": x[1], "w": jnp.asarray(0.3)}
+        return odeint(FHN, y, {"current": x[0]}, dt=0.1, duration=3.0, stepper=stepper).state["v"]
+
+    def summed(xs):
+        return jax.lax.scan(lambda total, x: (total + end(x), None), jnp.zeros(()), xs)[0]
+
+    @quick_jit
+    def all_of(x, xs):
+        forward, backward = jax.jacfwd(end)(x), jax.grad(end)(x)
+        each, of_all = jax.vmap(jax.grad(end))(xs), jax.grad(lambda xs: jax.vmap(end)(xs).sum())(xs)
+        return forward, backward, each, of_all, jax.grad(summed)(xs), jax.vmap(end)(xs)
 
     value, h = jax.jit(end), 1e-5
-    at = (jnp.asarray(0.5), jnp.asarray(-1.0))
-    got = jax.jit(jax.grad(end, argnums=(0, 1)))(*at)
-    want = [(value(at[0] + h, at[1]) - value(at[0] - h, at[1])) / (2 * h),
-            (value(at[0], at[1] + h) - value(at[0], at[1] - h)) / (2 * h)]  # fmt: skip
-    np.testing.assert_allclose(got, want, rtol=1e-6)
-    many = jnp.linspace(0.0, 1.0, 3)
-    np.testing.assert_allclose(jax.vmap(end, (0, None))(many, at[1]), [value(c, at[1]) for c in many], rtol=1e-8)
+    x = jnp.asarray([0.5, -1.0])
+    xs = jnp.stack([jnp.linspace(0.0, 1.0, 3), jnp.full(3, -1.0)], 1)
+    forward, backward, each, of_all, scanned, many = all_of(x, xs)
+    want = [(value(x + d) - value(x - d)) / (2 * h) for d in h * jnp.eye(2)]
+    np.testing.assert_allclose(backward, want, rtol=1e-6)
+    np.testing.assert_allclose(forward, backward, rtol=1e-10)
+    for other in (of_all, scanned):
+        np.testing.assert_allclose(other, each, rtol=1e-10)
+    np.testing.assert_allclose(many, [value(x) for x in xs], rtol=1e-8)
+
+
+def test_second_derivatives_through_adaptive_steps():
+    """Of the logistic equation, whose solution is 1 / (1 + (1 / y0 - 1) exp(-r t))."""
+    stepper = Adaptive(DormandPrince(), 1e-10, 1e-10)
+
+    def end(x):
+        return odeint(lambda t, y, r: r * y * (1 - y), x[0], x[1], dt=1.0, duration=2.0, stepper=stepper).state
+
+    def exact(x):
+        return 1 / (1 + (1 / x[0] - 1) * jnp.exp(-2.0 * x[1]))
+
+    x = jnp.asarray([0.2, 0.9])
+    np.testing.assert_allclose(quick_jit(jax.hessian(end))(x), jax.hessian(exact)(x), rtol=1e-6, atol=1e-6)
 
 
 def test_derivatives_with_respect_to_inputs_over_time():
@@ -153,6 +206,13 @@ def test_dense_output():
     np.testing.assert_allclose(cubic.evaluate(t.ravel())["v"], reference()(t.ravel())[0], atol=1e-3)
     with pytest.raises(ValueError, match="times from 3.0 to 20.5 ms; the run is 0.0 to 20.0 ms"):
         sol.evaluate(jnp.asarray([3.0, 20.5]))
+    several = jax.vmap(lambda c: odeint(FHN, Y0, {"current": c}, dt=1.0, duration=2.0, stepper=stepper, dense=True))(
+        jnp.asarray([0.5, 0.7])
+    )
+    each = jax.vmap(lambda sol: sol.evaluate(1.5)["v"])(several)
+    np.testing.assert_allclose(each[0], reference()(1.5)[0], atol=1e-6)
+    with pytest.raises(ValueError, match="several runs, by jax.vmap; evaluate each"):
+        several.evaluate(1.5)
 
 
 def test_other_numbers_compile_nothing():
@@ -220,6 +280,32 @@ def test_errors_of_the_rest():
         go(lambda t, y, args: {"a": [jnp.zeros(2)]}, {"a": [jnp.zeros(3)]})
     with pytest.raises(ValueError, match="expected the structure of y0"):
         go(lambda t, y, args: (y, y))
+    for y0, kind, message in (
+        ({"a": [1j]}, TypeError, "y0 'a.0' has dtype complex128; expected real numbers"),
+        ("a", TypeError, "y0 'y' has dtype <U1"),
+        ({}, ValueError, "y0 is {}; expected at least one variable"),
+        ({"v": np.array([0.0, np.nan])}, ValueError, "y0 'v' is or has NaN"),
+    ):
+        with pytest.raises(kind, match=message):
+            go(decay, y0)
+    for options, kind, message in (
+        ({"dt": "0.1"}, TypeError, "dt is '0.1'; expected a Python number"),
+        ({"dt": jnp.asarray(0.1)}, TypeError, "dt is Array.0.1, .*; expected a Python number"),
+        ({"dt": 0.0}, ValueError, "dt is 0.0; expected a positive number"),
+        ({"start": 2.5}, ValueError, "start is 2.5; expected the number of the first step"),
+        ({"start": -1}, ValueError, "start is -1, for a run of 10 steps"),
+        ({"inputs": [1.0] * 10}, ValueError, "inputs '0' has shape .*of a list, make an array"),
+        ({"inputs": "sin"}, TypeError, "inputs 'y' has dtype <U3"),
+        ({"inputs": lambda a, b: 1.0}, TypeError, "inputs is a function of .a, b.; expected a function of .t."),
+        ({"stepper": npt.integrate.EulerMaruyama()}, TypeError, "one for noise; sdeint takes it"),
+        ({"stepper": ExponentialEuler(), "f": lambda t, y, args: jnp.stack([y[1], -y[0]]), "y0": np.ones(2)},
+         ValueError, "variable 'y' of the right-hand side are coupled .*; make them variables of their own"),
+    ):  # fmt: skip
+        with pytest.raises(kind, match=message):
+            go(**{"f": decay, **options})
+    with pytest.raises(TypeError, match="f is a function of .t, y.; expected a function of .t, y, args."):
+        go(lambda t, y: y)
+    assert go(decay, every=np.int64(5)).ts.shape == (2,)
     with pytest.raises(TypeError, match="f is a float; expected a function"):
         go(1.0)
     with pytest.raises(TypeError, match="stepper is 'rk4'; expected a stepper such as RK4"):

@@ -227,7 +227,7 @@ def test_noise_for_which_a_scheme_would_lose_its_order_is_refused(name):
 
     with pytest.raises(ValueError, match="takes diagonal and scalar noise, but Plain declares general .*EulerHeun"):
         step(lambda y: GeneralNoise({"x": jnp.ones((3, 2)), "y": None}))
-    with pytest.raises(ValueError, match="noise of variable 1 of Plain depends on variable 0"):
+    with pytest.raises(ValueError, match="noise of variable 'y' of Plain depends on variable 'x'"):
         step(lambda y: {"x": y["x"], "y": y["x"]})
     with pytest.raises(ValueError, match=r"depends on its other elements \(by '.*sum.*'\)"):
         step(lambda y: {"x": y["x"] / y["x"].sum(), "y": None})
@@ -250,7 +250,7 @@ def test_what_does_not_fit_is_refused(name):
         step({"x": 1.0, "y": None}, key=None)
     with pytest.raises(ValueError, match="expected that of y"):
         step({"x": 1.0})
-    with pytest.raises(ValueError, match=r"noise of \['x'\] has shape \(2,\); expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"noise of 'x' has shape \(2,\); expected \(3,\)"):
         step({"x": jnp.ones(2), "y": None})
     if stepper.takes_general:
         with pytest.raises(ValueError, match="one axis more"):
@@ -422,6 +422,19 @@ def test_sdeint_with_correlated_noise():
     np.testing.assert_allclose(np.cov(y["x"], y["y"]), 5.0 * m @ m.T, atol=4 * 1.25 * np.sqrt(2 / 10_000))
 
 
+def test_sdeint_of_a_field_with_noise_of_its_own():
+    options = {"dt": 0.1, "duration": 5.0, "key": KEY}
+    drift, noise = {"x": lambda x: -x}, {"x": lambda x: 1.0}
+    own = integrate.sdeint(integrate.Joint(drift, noise), None, {"x": jnp.zeros(3)}, **options).state["x"]
+    plain = integrate.sdeint(drift, noise, {"x": jnp.zeros(3)}, **options).state["x"]
+    np.testing.assert_array_equal(own, plain)
+    assert np.ptp(own) > 0
+    # it says itself of which kind its noise is
+    shared = Plain(lambda y: -y, lambda y: ScalarNoise(jnp.ones(3)))
+    one = integrate.sdeint(shared, None, jnp.zeros(3), **options).state
+    np.testing.assert_array_equal(one, one[0])
+
+
 def test_sdeint_refuses_what_cannot_be():
     with pytest.raises(TypeError, match="expected one for noise"):
         solve(stepper=integrate.RK4())
@@ -433,6 +446,25 @@ def test_sdeint_refuses_what_cannot_be():
         solve(noise="vector")
     with pytest.raises(ValueError, match="takes diagonal and scalar noise"):
         solve(noise="general", g=lambda t, y, args: jnp.ones(2), stepper=integrate.Milstein())
+    for key, kind, message in (
+        (3, TypeError, "key is 3; expected a random key"),
+        (jax.random.split(KEY, 3), ValueError, "key has shape .3,.; expected one random key"),
+        (None, ValueError, "got no key"),
+    ):
+        with pytest.raises(kind, match=message):
+            solve(key=key)
+    with pytest.raises(TypeError, match="g is a function of .t, y.; expected a function of .t, y, args."):
+        solve(g=lambda t, y: y)
+    with pytest.raises(TypeError, match="noise of 'y' has dtype complex128; expected real numbers"):
+        solve(g=lambda t, y, args: jax.lax.complex(y, y))
+    with pytest.raises(TypeError, match="noise of 'y' is 'a'; expected an array or a number"):
+        solve(g=lambda t, y, args: "a")
+    with pytest.raises(ValueError, match="the equation declares no diffusion"):
+        solve(g=lambda t, y, args: None)
+    with pytest.raises(ValueError, match="start is 2.5"):
+        solve(start=2.5)
+    with pytest.raises(TypeError, match="f is a LeakyMembrane, whose own diffusion is the noise; expected None for g"):
+        solve(npt.neurons.LeakyMembrane(v_rest=0.0, tau=10.0, sigma=0.5))
     with pytest.raises(TypeError, match="two functions .* or two dictionaries"):
         solve({"x": lambda x: x}, amplitude, {"x": 1.0})
     with pytest.raises(ValueError, match="not a whole number"):

@@ -207,7 +207,7 @@ class Ring(AbstractField):
 
 @pytest.mark.parametrize("kind", ["matmul", "roll", "mean", "inner"])
 def test_coupled_elements_are_refused_and_not_summed(kind):
-    with pytest.raises(ValueError, match="elements of variable 0 of Ring are coupled"):
+    with pytest.raises(ValueError, match="elements of variable 'y' of Ring are coupled"):
         npt.integrate.ExponentialEuler().step(Ring(kind), 0.0, jnp.ones(3), None, 0.1, None)
 
 

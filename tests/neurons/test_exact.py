@@ -9,6 +9,8 @@ from scipy.integrate import solve_ivp
 
 import neuropytree as npt
 
+from ..helpers import quick_jit
+
 exact = npt.neurons.exact_spikes
 TIGHT = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -39,7 +41,7 @@ def test_a_population_of_different_neurons_and_currents_has_the_times_and_deriva
         times = times(p)
         return jnp.sum(jnp.where(times <= 60.0, times, 0.0))
 
-    sol, slopes = jax.jit(lambda p: (run(p), jax.grad(total)(p, lambda p: run(p).spike_times)))(p)
+    sol, slopes = quick_jit(lambda p: (run(p), jax.grad(total)(p, lambda p: run(p).spike_times)))(p)
     times = np.asarray(closed_form(p, 25))
     expected = np.where(times <= 60.0, times, np.inf)
     assert sol.spike_times.shape == (2, 3, 25) and sol.n_spikes.shape == (2, 3) and sol.ys.v.shape == (2, 2, 3)
@@ -78,7 +80,7 @@ def test_a_function_of_time_and_the_gradient_of_what_it_holds():
         sol = exact(cell, drive, duration=100.0, max_spikes=6, **TIGHT)
         return jnp.sum(sol.spike_times[:, 2]), sol
 
-    slope, sol = jax.jit(jax.grad(third, has_aux=True))(jnp.asarray(amplitude))
+    slope, sol = quick_jit(jax.grad(third, has_aux=True))(jnp.asarray(amplitude))
     for k, a in enumerate(amplitude):
         times = reference(a)
         assert sol.n_spikes[k] == len(times) >= 3
@@ -110,6 +112,97 @@ def test_every_kind_of_threshold_reset_jump_and_refractoriness_is_the_limit_of_s
         assert np.all(np.abs(late) < dt * (2 + np.arange(count))), name
 
 
+def restarted(field, y, event, reset, *, t_ref=0.0, held=None, t1=100.0):
+    """Spike times and the state at the end, by SciPy's solver, which is started again at every event."""
+    t, times = 0.0, []
+    stop = lambda t, y: event(y)  # noqa: E731
+    stop.terminal, stop.direction = True, 1
+    while t < t1:
+        sol = solve_ivp(field, (t, t1), y, "DOP853", events=stop, rtol=1e-12, atol=1e-12)
+        t, y = sol.t[-1], sol.y[:, -1]
+        if sol.status == 1:
+            times.append(t)
+            y = reset(y)
+            if t_ref and t < t1:
+                sol = solve_ivp(held, (t, min(t + t_ref, t1)), y, "DOP853", rtol=1e-12, atol=1e-12)
+                t, y = sol.t[-1], sol.y[:, -1]
+    return np.array(times), y
+
+
+ADEX = {"v_rest": -65.0, "v_th": -55.0, "v_reset": -68.0, "v_t": -59.9, "delta_t": 3.48, "a": 1.0, "b": 1.0}
+ADEX |= {"tau": 10.0, "tau_w": 30.0, "r": 1.0, "t_ref": 2.0}
+
+
+def adex(p, t1=100.0):
+    def slopes(t, y):
+        v = p["v_rest"] - y[0] + p["delta_t"] * np.exp((y[0] - p["v_t"]) / p["delta_t"]) + p["r"] * (p["i"] - y[1])
+        return [v / p["tau"], (p["a"] * (y[0] - p["v_rest"]) - y[1]) / p["tau_w"]]
+
+    return restarted(
+        slopes, [p["v0"], 0.0], lambda y: y[0] - p["v_th"], lambda y: np.array([p["v_reset"], y[1] + p["b"]]),
+        t_ref=p["t_ref"], held=lambda t, y: [0.0, slopes(t, y)[1]], t1=t1,
+    )  # fmt: skip
+
+
+def test_adaptation_and_its_derivatives_match_scipy_restarted_at_events():
+    p = ADEX | {"i": 80.0, "v0": -65.0}
+
+    def run(p, t1):
+        cell = npt.neurons.AdExIF(1, v_init=p["v0"], **{name: p[name] for name in ADEX})
+        return exact(cell, p["i"], duration=t1, max_spikes=40, **TIGHT)
+
+    sol = run(p, 100.0)
+    times, end = adex(p)
+    assert sol.n_spikes[0] == len(times) == 27
+    np.testing.assert_allclose(sol.spike_times[0, :27], times, rtol=0, atol=1e-8)
+    np.testing.assert_allclose([sol.y.v[0], sol.y.w[0]], end, rtol=0, atol=1e-8)
+    slopes = quick_jit(jax.grad(lambda p: run(p, 30.0).spike_times[0, 5]))({k: jnp.asarray(x) for k, x in p.items()})
+    for name, x in p.items():
+        h = 1e-5 * max(1.0, abs(x))
+        up, down = (adex(p | {name: x + d}, 30.0)[0][5] for d in (h, -h))
+        # differences of times that are known to 1e-11 or so
+        np.testing.assert_allclose(slopes[name], (up - down) / (2 * h), rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_thresholds_that_move_match_scipy_restarted_at_events():
+    """Mihalas & Niebur's four variables, of which a spike changes all; and a soft reset with a raised threshold."""
+    a, b, k1, k2 = 0.005, 0.05, 0.2, 0.02
+    cell = npt.neurons.GIF(1, v_rest=-70.0, v_reset=-70.0, v_th_inf=-50.0, v_th_reset=-60.0, tau=20.0, r=1.0, a=a, b=b,
+                           k1=k1, k2=k2, a1=0.5, a2=0.1, r1=0.3, r2=1.0)  # fmt: skip
+    sol = exact(cell, 30.0, duration=100.0, max_spikes=200, **TIGHT)
+    slopes = lambda t, y: [  # noqa: E731
+        (-70.0 - y[0] + 30.0 + y[2] + y[3]) / 20.0, a * (y[0] + 70.0) - b * (y[1] + 50.0), -k1 * y[2], -k2 * y[3]
+    ]  # fmt: skip
+    reset = lambda y: np.array([-70.0, max(y[1], -60.0), 0.3 * y[2] + 0.5, y[3] + 0.1])  # noqa: E731
+    times, end = restarted(slopes, [-70.0, -50.0, 0.0, 0.0], lambda y: y[0] - y[1], reset)
+    assert sol.n_spikes[0] == len(times) >= 3
+    np.testing.assert_allclose(sol.spike_times[0, : len(times)], times, rtol=0, atol=1e-8)
+    np.testing.assert_allclose([sol.y.v[0], sol.y.v_th[0], sol.y.i1[0], sol.y.i2[0]], end, rtol=0, atol=1e-7)
+
+    cell = npt.neurons.ALIF(1, v_rest=-70.0, v_reset=-70.0, v_th=-60.0, tau=20.0, tau_a=200.0, beta=1.6)
+    sol = exact(cell, 40.0, duration=100.0, max_spikes=50, **TIGHT)
+    times, end = restarted(
+        lambda t, y: [(-70.0 - y[0] + 40.0) / 20.0, -y[1] / 200.0], [-70.0, 0.0], lambda y: y[0] + 60.0 - 1.6 * y[1],
+        lambda y: np.array([y[0] - 10.0, y[1] + 1.0]),
+    )  # fmt: skip
+    assert sol.n_spikes[0] == len(times) >= 3
+    np.testing.assert_allclose(sol.spike_times[0, : len(times)], times, rtol=0, atol=1e-8)
+    np.testing.assert_allclose([sol.y.v[0], sol.y.a[0]], end, rtol=0, atol=1e-8)
+
+
+def test_published_adex_parameters_with_a_steep_upstroke():
+    """Brette & Gerstner 2005: from -10 mV on, a threshold of 10 mV comes after tau exp(-20), 2e-8 ms."""
+
+    def run(v_th):
+        cell = npt.neurons.AdExIF(1, v_rest=-70.6, v_t=-50.4, delta_t=2.0, v_th=v_th, v_reset=-70.6, a=4 / 30,
+                                  b=2.7, tau=281 / 30, tau_w=144.0)  # fmt: skip
+        return exact(cell, 40.0, duration=60.0, max_spikes=20)
+
+    low, high = run(-10.0), run(10.0)
+    assert low.n_spikes[0] == high.n_spikes[0] >= 3
+    np.testing.assert_allclose(high.spike_times[0, :3], low.spike_times[0, :3], rtol=0, atol=3e-7)
+
+
 def test_a_conductance_cell_spikes_where_it_crosses():
     channels = {"na": npt.channels.INa_TM1991(), "leak": npt.channels.IL(g=0.05, e=-60.0)}
     cell = npt.neurons.ConductanceCell(2, channels=channels, ions={"na": npt.ions.SodiumFixed(e=50.0)}, v_th=-20.0)
@@ -118,7 +211,7 @@ def test_a_conductance_cell_spikes_where_it_crosses():
     field = lambda t, y: np.asarray(slope(t, y))  # noqa: E731
     flat, back = jax.flatten_util.ravel_pytree(jax.tree.map(lambda x: x[:1], state))
     drive = npt.Drive(jnp.array([3.0]))
-    slope = jax.jit(lambda t, y: jax.flatten_util.ravel_pytree(cell.vector_field(t, back(y), drive))[0])
+    slope = quick_jit(lambda t, y: jax.flatten_util.ravel_pytree(cell.vector_field(t, back(y), drive))[0])
     at = int(
         np.argmax(np.abs(jax.flatten_util.ravel_pytree(eqx.tree_at(lambda s: s.v, back(flat * 0), jnp.ones(1)))[0]))
     )
@@ -165,6 +258,14 @@ def test_mistakes_are_named():
         ({"cell": npt.neurons.LIF(3, sigma=1.0)}, ValueError, "no noise"),
         ({"cell": npt.neurons.LeakyIntegrator(3)}, ValueError, "never spikes"),
         ({"cell": 3}, TypeError, "expected a PointNeuron"),
+        ({"duration": -5.0}, ValueError, "duration is -5.0; expected a finite number of at least 0"),
+        ({"t0": jnp.ones(2)}, ValueError, "t0 has shape"),
+        ({"input": jnp.nan}, ValueError, "input is or has NaN"),
+        ({"input": "a"}, TypeError, "input is 'a'; expected numbers, a Drive or a function"),
+        ({"input": lambda a, b: 1.0}, TypeError, "input is a function of .a, b.; expected a function of .t."),
+        ({"state": npt.neurons.LIF(2).init()}, ValueError, "state.v' has shape .2,."),
+        ({"state": npt.neurons.AdExIF(3).init()}, TypeError, "state is a PointNeuronState of a AdaptiveVoltage"),
+        ({"state": eqx.tree_at(lambda s: s.membrane.v, cell.init(), jnp.full(3, jnp.nan))}, ValueError, "NaN in 'v'"),
     ):
         with pytest.raises(kind, match=message):
             exact(**{"cell": cell, "input": 30.0, "duration": 5.0, "max_spikes": 2, **kwargs})
