@@ -38,6 +38,7 @@ from ._common import (
     share,
     silent,
 )
+from ._fetch import AHEAD, ahead, fetch, gather, none_gathered
 
 WHOLE = 2**31 - 1  # a budget that nothing exceeds
 
@@ -50,7 +51,7 @@ def _row(maps: ANY, which: ANY, item):
 def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
     outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
-    del real
+    width = 4 if real is ti.f32 else 8
 
     @ti.func
     def ordered(
@@ -75,15 +76,25 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
         end = start + share(count, part + 1, parts)
         group = next_group(words, size, start + share(count, part, parts), end)
         done = 0
+        rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
-                event = get(x, x_row, i)
-                if not silent(event):
+            room = WHOLE if parts > 1 else budget - done
+            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, room)
+            done += edges
+            for k in range(-AHEAD, count):
+                later = ahead(rows, count, k)
+                if later >= 0:
+                    fetch(indices, 4, indptr[later], indptr[later + 1])
+                    if ti.static(not homo and view):
+                        fetch(order, 4, indptr[later], indptr[later + 1])
+                    elif ti.static(not homo and len(weight.shape) == 1):
+                        fetch(weight, width, indptr[later], indptr[later + 1])
+                if k >= 0:
+                    i = rows[k]
+                    event = get(x, x_row, i)
                     for e in range(indptr[i], indptr[i + 1]):
                         w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
                         add(out, o, indices[e], w if ti.static(size == 1) else w * event)
-                    done += indptr[i + 1] - indptr[i]
-            group = next_group(words, size, group + 1, end)
         return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     if view:
