@@ -75,18 +75,17 @@ def to_ir(kernels: Mapping[str, Any], templates: Mapping[str, Any] | None = None
         return {name: (pathlib.Path(folder) / f"{name}.ll").read_text() for name in kernels}
 
 
-FETCH = 0x7072656665746368  # the address that `_common.fetch` calls
+FETCH = 0x7072656665746368  # the address that `_fetch.mark` calls
 
 
 def fetching(ir: str) -> str:
-    """The text with each mark of `_common.fetch`, a call with a loaded element, made a prefetch of that element."""
+    """The text with each call of `_fetch.mark`, on an element just loaded, made a prefetch of that element."""
     loads = dict(re.findall(r"^ *(%\S+) = load \S+, (\S+ %[\w.]+), align \d+", ir, re.MULTILINE))
 
     def prefetch(mark: re.Match[str]) -> str:
-        kind, value = mark[1], mark[2]
         address = f"%fetched.{mark.start()}"
         return (
-            f"{address} = bitcast {loads[value]} to i8*\n"
+            f"{address} = bitcast {loads[mark[2]]} to i8*\n"
             f"  call void @llvm.prefetch.p0i8(i8* {address}, i32 0, i32 3, i32 1)"
         )
 

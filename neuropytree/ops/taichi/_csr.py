@@ -38,9 +38,10 @@ from ._common import (
     share,
     silent,
 )
-from ._fetch import AHEAD, ahead, fetch, gather, none_gathered
+from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered
 
-WHOLE = 2**31 - 1  # a budget that nothing exceeds
+FAR = 4  # edges that take the time of one whose weight lies far from those before it
+FIRST = 32  # of such weights of a row, memory is asked for so many while the row before is worked through
 
 
 @ti.func
@@ -52,6 +53,7 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
     outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
     width = 4 if real is ti.f32 else 8
+    cost = FAR if view and not homo else 1
 
     @ti.func
     def ordered(
@@ -78,17 +80,22 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
         done = 0
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            room = WHOLE if parts > 1 else budget - done
+            room = WHOLE if parts > 1 else (budget - done + cost - 1) // cost
             group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, room)
-            done += edges
+            done += edges * cost
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
                 if later >= 0:
-                    fetch(indices, 4, indptr[later], indptr[later + 1])
+                    fetch(indices, 4, indptr, later)
                     if ti.static(not homo and view):
-                        fetch(order, 4, indptr[later], indptr[later + 1])
+                        fetch(order, 4, indptr, later)
                     elif ti.static(not homo and len(weight.shape) == 1):
-                        fetch(weight, width, indptr[later], indptr[later + 1])
+                        fetch(weight, width, indptr, later)
+                if ti.static(not homo and view):
+                    if -1 <= k and k + 1 < count:  # far apart, each in a line of its own
+                        start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
+                        for e in range(start_of, ti.min(start_of + FIRST, end_of)):
+                            mark(weight[order[e]])
                 if k >= 0:
                     i = rows[k]
                     event = get(x, x_row, i)
@@ -171,6 +178,7 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them. With
     `total`, `out[0]` gets the sum over all edges, and parts have outputs of their own."""
     masked, product = masking(real, q_size), masking(real, 8)
+    width = 4 if real is ti.f32 else 8
 
     @ti.func
     def body(
@@ -197,12 +205,21 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
             group = end
         all_rows = ti.cast(0, ti.f64)
+        rows = none_gathered()
         done = 0
         while group < end and (done < budget or parts > 1):
-            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
-                pre = get(p, p_row, i)
-                if not silent(pre):
-                    done += indptr[i + 1] - indptr[i]
+            room = WHOLE if parts > 1 else budget - done
+            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, end, room)
+            done += edges
+            for k in range(-AHEAD, count):
+                later = ahead(rows, count, k)
+                if later >= 0:
+                    fetch(indices, 4, indptr, later)
+                    if ti.static(not total and len(out.shape) == 1):
+                        fetch(out, width, indptr, later)
+                if k >= 0:
+                    i = rows[k]
+                    pre = get(p, p_row, i)
                     if ti.static(total):
                         row = ti.cast(0, real)
                         for e in range(indptr[i], indptr[i + 1]):
@@ -211,7 +228,6 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
                     else:
                         for e in range(indptr[i], indptr[i + 1]):
                             add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
-            group = next_group(p_words, p_size, group + 1, end)
         own = 0
         if ti.static(total):
             add(out, o, 0, ti.cast(all_rows, real))

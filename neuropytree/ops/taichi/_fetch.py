@@ -15,23 +15,26 @@ from ._common import ANY, GROUP, get, next_group, silent
 from ._compile import FETCH
 
 ROWS = 64  # gathered at once
+WHOLE = 2**31 - 1  # a budget that nothing exceeds
 AHEAD = 8  # rows, of which memory has been asked for the edges
 LINE = 64  # bytes that memory gives at once
 LINES = 16  # asked for at most: the processor sees by itself how a longer row goes on
 
 
-def _mark(element: Any) -> None:
-    """A call that the compiler can't see through; `_compile.fetching` makes a prefetch of it."""
+def mark(element: Any) -> None:
+    """Asks memory for an element of an array. Taichi has no word for that: it's a call of a function that isn't there,
+    of which `_compile.fetching` makes a prefetch."""
     builder = ti.lang.impl.get_runtime().compiling_callable.ast_builder()
-    builder.insert_external_func_call(FETCH, "", "", "", make_expr_group([element]), make_expr_group([]), core.DebugInfo())
+    operands, results = make_expr_group([element]), make_expr_group([])
+    builder.insert_external_func_call(FETCH, "", "", "", operands, results, core.DebugInfo())
 
 
 @ti.func
-def fetch(x: ANY, size: ANY, first, last):
-    """Asks memory for the elements `first` to `last - 1`, of `size` bytes, of a vector."""
-    each = ti.static(LINE // size)
+def fetch(x: ANY, size: ANY, indptr: ANY, row):
+    """Asks memory for the elements, of `size` bytes, that a vector has for the edges of a row."""
+    first, last, each = indptr[row], indptr[row + 1], ti.static(LINE // size)
     for line in range(first // each, ti.min((last - 1) // each + 1, first // each + LINES)):
-        _mark(x[line * each])
+        mark(x[line * each])
 
 
 @ti.func
