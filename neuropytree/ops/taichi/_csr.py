@@ -74,13 +74,13 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
     ):
         n = indptr.shape[0] - 1
         first = x_row * n
-        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(count, part + 1, parts)
-        group = next_group(words, size, start + share(count, part, parts), end)
+        start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(groups, part + 1, parts)
+        group = next_group(words, size, start + share(groups, part, parts), end)
         done = 0
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            room = WHOLE if parts > 1 else (budget - done + cost - 1) // cost
+            room = WHOLE if parts > 1 else (budget - done - 1) // cost + 1
             group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, room)
             done += edges * cost
             for k in range(-AHEAD, count):
@@ -199,9 +199,9 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     ):
         n, n_q = indptr.shape[0] - 1, q.shape[ti.static(len(q.shape) - 1)]
         first = p_row * n
-        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(count, part + 1, parts)
-        group = next_group(p_words, p_size, start + share(count, part, parts), end)
+        start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(groups, part + 1, parts)
+        group = next_group(p_words, p_size, start + share(groups, part, parts), end)
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
             group = end
         all_rows = ti.cast(0, ti.f64)
