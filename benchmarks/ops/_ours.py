@@ -47,15 +47,8 @@ class Ours(Contender):
             self._arrays.get(None, lambda: None)
             return self._by_columns(cell, matrix, xs)
         self._csc.get(None, lambda: None)
-        indices, indptr, per_edge = self._arrays.get(
-            (cell.size, cell.per_edge),
-            lambda: (
-                jnp.asarray(matrix.indices),
-                jnp.asarray(matrix.indptr),
-                jnp.asarray(matrix.weights) if cell.per_edge else None,
-            ),
-        )
-        weight = per_edge if cell.per_edge else jnp.float32(WEIGHT)
+        wiring = self._arrays.get((cell.size, cell.per_edge), lambda: _wiring(cell, matrix))
+        weight, indices, indptr = wiring.weight, wiring.indices, wiring.indptr
         operands, n = (weight, indices, indptr), cell.n
         if cell.operation in ("matvec", "empty"):
 
@@ -99,13 +92,13 @@ class Ours(Contender):
     def _by_columns(self, cell: Cell, matrix: Matrix, xs: list[np.ndarray]) -> Loop:
         _have(npt.connect.CSR, "with_csc")
 
-        def make():
-            weight = jnp.asarray(matrix.weights) if cell.per_edge else WEIGHT
-            wiring = npt.connect.CSR(matrix.indices, matrix.indptr, weight=weight, in_size=cell.n, out_size=cell.n)
-            return wiring.with_csc()
-
-        wiring = self._csc.get((cell.size, cell.per_edge), make)
+        wiring = self._csc.get((cell.size, cell.per_edge), lambda: _wiring(cell, matrix).with_csc())
         return Loop(lambda wiring, acc, y: wiring.transpose(y, acc), wiring, (cell.n,), xs)
+
+
+def _wiring(cell: Cell, matrix: Matrix) -> npt.connect.CSR:
+    weight = jnp.asarray(matrix.weights) if cell.per_edge else WEIGHT
+    return npt.connect.CSR(matrix.indices, matrix.indptr, weight=weight, in_size=cell.n, out_size=cell.n)
 
 
 def _jit_loop(cell: Cell, xs: list[np.ndarray]) -> Loop:

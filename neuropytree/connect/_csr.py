@@ -1,6 +1,7 @@
 """Sparse connectivity in compressed sparse rows."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
@@ -11,6 +12,8 @@ from ..ops._common import LARGEST, Impl
 from ..ops._csr import CSCView
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
 from ._split import split_columns, split_rows
+
+_LINE = 64  # bytes; JAX copies an array that begins elsewhere
 
 
 class CSR(AbstractConnectivity):
@@ -61,7 +64,7 @@ class CSR(AbstractConnectivity):
         _validate(cols, ptr, in_size, out_size)
         self.in_size, self.out_size = int(in_size), int(out_size)
         self.weight = edge_weights(weight, cols.shape, key)
-        self.indices, self.indptr = jnp.asarray(cols, jnp.int32), jnp.asarray(ptr, jnp.int32)
+        self.indices, self.indptr = in_large_pages(cols), in_large_pages(ptr)
         self.csc = None
 
     def with_csc(self) -> "CSR":
@@ -71,6 +74,7 @@ class CSR(AbstractConnectivity):
         what plasticity does at a post neuron's spike costs the edges that enter it.
         """
         csc = csr_to_csc(concrete(self.indices, "indices"), concrete(self.indptr, "indptr"), self.out_size)
+        csc = jax.tree.map(in_large_pages, jax.tree.map(np.asarray, csc))
         return eqx.tree_at(lambda c: c.csc, self, csc, is_leaf=lambda x: x is None)
 
     def split_rows(self, n: int) -> "CSR":
@@ -138,6 +142,16 @@ class CSR(AbstractConnectivity):
         ptr = concrete(self.indptr, "indptr")
         rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
         return rows, concrete(self.indices, "indices")[: ptr[-1]]
+
+
+def in_large_pages(x: np.ndarray) -> Int[Array, " n"]:
+    """Indices as a JAX array. NumPy asks the system for large pages where an array has several megabytes, XLA does not;
+    and the edges of the few neurons that fired lie on as many pages. On a CPU JAX takes the memory as it is."""
+    whole = np.empty(x.size + _LINE // 4, np.int32)
+    start = -whole.ctypes.data % _LINE // 4
+    aligned = whole[start : start + x.size]
+    aligned[:] = x
+    return jax.device_put(aligned)
 
 
 def _index_array(name: str, x: np.ndarray) -> np.ndarray:

@@ -75,6 +75,24 @@ def to_ir(kernels: Mapping[str, Any], templates: Mapping[str, Any] | None = None
         return {name: (pathlib.Path(folder) / f"{name}.ll").read_text() for name in kernels}
 
 
+FETCH = 0x7072656665746368  # the address that `_fetch.mark` calls
+
+
+def fetching(ir: str) -> str:
+    """The text with each call of `_fetch.mark`, on an element just loaded, made a prefetch of that element."""
+    loads = dict(re.findall(r"^ *(%\S+) = load \S+, (\S+ %[\w.]+), align \d+", ir, re.MULTILINE))
+
+    def prefetch(mark: re.Match[str]) -> str:
+        address = f"%fetched.{mark.start()}"
+        return (
+            f"{address} = bitcast {loads[mark[2]]} to i8*\n"
+            f"  call void @llvm.prefetch.p0i8(i8* {address}, i32 0, i32 3, i32 1)"
+        )
+
+    changed = re.sub(rf"(?:tail )?call void inttoptr \(i64 {FETCH} to void \((\S+)\)\*\)\(\1 (%[\w.]+)\)", prefetch, ir)
+    return changed if changed == ir else f"{changed}\ndeclare void @llvm.prefetch.p0i8(i8*, i32, i32, i32)\n"
+
+
 def packed_type(ir: str) -> str:
     """The type of the packed arguments, or how it begins where the kernel reads none."""
     found = re.search(r"bitcast %struct\.RuntimeContext\S* %\w+ to (\{.*\})\*\*", ir)
@@ -166,7 +184,7 @@ def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
         )
     if len(defined) != 1:
         raise ValueError(f"kernel {symbol!r} is {len(defined)} functions, expected 1")
-    ir = ir.replace(f"@{defined[0]}(", f"@{symbol}(")
+    ir = fetching(ir.replace(f"@{defined[0]}(", f"@{symbol}("))
     # Nothing writes to the packed arguments, which are a structure of structures, nor to the pointer to them. Said so,
     # the loads of addresses and dimensions leave the loops.
     kind = packed_type(ir)

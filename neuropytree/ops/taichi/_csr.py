@@ -38,8 +38,10 @@ from ._common import (
     share,
     silent,
 )
+from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered
 
-WHOLE = 2**31 - 1  # a budget that nothing exceeds
+FAR = 4  # edges that take the time of one whose weight lies far from those before it
+FIRST = 32  # of such weights of a row, memory is asked for so many while the row before is worked through
 
 
 @ti.func
@@ -50,7 +52,8 @@ def _row(maps: ANY, which: ANY, item):
 def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
     outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
-    del real
+    width = 4 if real is ti.f32 else 8
+    cost = FAR if view and not homo else 1
 
     @ti.func
     def ordered(
@@ -71,19 +74,34 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
     ):
         n = indptr.shape[0] - 1
         first = x_row * n
-        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(count, part + 1, parts)
-        group = next_group(words, size, start + share(count, part, parts), end)
+        start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(groups, part + 1, parts)
+        group = next_group(words, size, start + share(groups, part, parts), end)
         done = 0
+        rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
-                event = get(x, x_row, i)
-                if not silent(event):
+            room = WHOLE if parts > 1 else (budget - done - 1) // cost + 1
+            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, room)
+            done += edges * cost
+            for k in range(-AHEAD, count):
+                later = ahead(rows, count, k)
+                if later >= 0:
+                    fetch(indices, 4, indptr, later)
+                    if ti.static(not homo and view):
+                        fetch(order, 4, indptr, later)
+                    elif ti.static(not homo and len(weight.shape) == 1):
+                        fetch(weight, width, indptr, later)
+                if ti.static(not homo and view):
+                    if -1 <= k and k + 1 < count:  # far apart, each in a line of its own
+                        start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
+                        for e in range(start_of, ti.min(start_of + FIRST, end_of)):
+                            mark(weight[order[e]])
+                if k >= 0:
+                    i = rows[k]
+                    event = get(x, x_row, i)
                     for e in range(indptr[i], indptr[i + 1]):
                         w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
                         add(out, o, indices[e], w if ti.static(size == 1) else w * event)
-                    done += indptr[i + 1] - indptr[i]
-            group = next_group(words, size, group + 1, end)
         return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     if view:
@@ -160,6 +178,7 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them. With
     `total`, `out[0]` gets the sum over all edges, and parts have outputs of their own."""
     masked, product = masking(real, q_size), masking(real, 8)
+    width = 4 if real is ti.f32 else 8
 
     @ti.func
     def body(
@@ -180,18 +199,27 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     ):
         n, n_q = indptr.shape[0] - 1, q.shape[ti.static(len(q.shape) - 1)]
         first = p_row * n
-        start, count = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(count, part + 1, parts)
-        group = next_group(p_words, p_size, start + share(count, part, parts), end)
+        start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
+        end = start + share(groups, part + 1, parts)
+        group = next_group(p_words, p_size, start + share(groups, part, parts), end)
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
             group = end
         all_rows = ti.cast(0, ti.f64)
+        rows = none_gathered()
         done = 0
         while group < end and (done < budget or parts > 1):
-            for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
-                pre = get(p, p_row, i)
-                if not silent(pre):
-                    done += indptr[i + 1] - indptr[i]
+            room = WHOLE if parts > 1 else budget - done
+            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, end, room)
+            done += edges
+            for k in range(-AHEAD, count):
+                later = ahead(rows, count, k)
+                if later >= 0:
+                    fetch(indices, 4, indptr, later)
+                    if ti.static(not total and len(out.shape) == 1):
+                        fetch(out, width, indptr, later)
+                if k >= 0:
+                    i = rows[k]
+                    pre = get(p, p_row, i)
                     if ti.static(total):
                         row = ti.cast(0, real)
                         for e in range(indptr[i], indptr[i + 1]):
@@ -200,7 +228,6 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
                     else:
                         for e in range(indptr[i], indptr[i + 1]):
                             add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
-            group = next_group(p_words, p_size, group + 1, end)
         own = 0
         if ti.static(total):
             add(out, o, 0, ti.cast(all_rows, real))

@@ -22,7 +22,7 @@ FEW = 4  # a row with events in fewer than one of so many columns is a sparse on
 LANES = 8
 # with more events than one of so many, a transposed product goes along the rows; earlier where each edge has a weight
 # and these are too many for the cache, since those of a column lie far apart
-MANY, MANY_FAR, CACHED = 4, 16, 1 << 21
+MANY, MANY_FAR, CACHED = 4, 8, 1 << 21
 
 
 @ti.func

@@ -10,10 +10,13 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, silent
+from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share
+from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, none_gathered
 
 
-def _body(size: int, view: bool):
+def _body(real, size: int, view: bool):
+    width = 4 if real is ti.f32 else 8
+
     @ti.func
     def body(
         weight: ANY,
@@ -35,11 +38,22 @@ def _body(size: int, view: bool):
         end = begin + share(count, part + 1, parts)
         group = next_group(words, size, begin + share(count, part, parts), end)
         done = 0
+        rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            for i in range(GROUP * group, ti.min(GROUP * group + GROUP, n)):
-                event = x[i]
-                if not silent(event):
-                    done += indptr[i + 1] - indptr[i]
+            room = WHOLE if parts > 1 else budget - done
+            group, count, edges = gather(rows, words, size, x, 0, indptr, group, 0, end, room)
+            done += edges
+            for k in range(-AHEAD, count):
+                later = ahead(rows, count, k)
+                if later >= 0:
+                    fetch(indices, 4, indptr, later)
+                    if ti.static(view):
+                        fetch(order, 4, indptr, later)
+                    else:
+                        fetch(weight, width, indptr, later)
+                if k >= 0:
+                    i = rows[k]
+                    event = x[i]
                     for e in range(indptr[i], indptr[i + 1]):
                         at = order[e] if ti.static(view) else e
                         t = trace[indices[e]]
@@ -49,7 +63,6 @@ def _body(size: int, view: bool):
                         if w < low:
                             w = low
                         weight[at] = w
-            group = next_group(words, size, group + 1, end)
         return ti.select(group < end, group, -1)
 
     return body
@@ -112,7 +125,7 @@ def _kernels() -> dict[str, Kernel]:
         values = Operand(name, 1)
         edges = (INDICES,) * (3 if side == "post" else 2)
         for kind, (event, size, operand) in kinds(name).items():
-            kernel = make(_body(size, side == "post"), real, event)
+            kernel = make(_body(real, size, side == "post"), real, event)
             operands = (values, operand, values, *edges, values, values)
             kernels[f"npt_csr_on_{side}_{name}_{kind}"] = Kernel(kernel, operands, parts=4)
     return kernels

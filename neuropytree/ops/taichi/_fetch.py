@@ -1,0 +1,69 @@
+"""Rows with events, gathered before they are worked through, so that memory is asked for the edges of those to come.
+
+The rows of few events lie far apart in memory: without this, a kernel waits for each in turn.
+"""
+
+# No `from __future__ import annotations`: Taichi reads annotations as objects.
+
+from typing import Any
+
+import taichi as ti
+from taichi._lib import core
+from taichi.lang.expr import make_expr_group
+
+from ._common import ANY, GROUP, get, next_group, silent
+from ._compile import FETCH
+
+ROWS = 64  # gathered at once
+WHOLE = 2**31 - 1  # a budget that nothing exceeds
+AHEAD = 8  # rows, of which memory has been asked for the edges
+LINE = 64  # bytes that memory gives at once
+LINES = 16  # asked for at most: the processor sees by itself how a longer row goes on
+
+
+def mark(element: Any) -> None:
+    """Asks memory for an element of an array. Taichi has no word for that: it's a call of a function that isn't there,
+    of which `_compile.fetching` makes a prefetch."""
+    builder = ti.lang.impl.get_runtime().compiling_callable.ast_builder()
+    operands, results = make_expr_group([element]), make_expr_group([])
+    builder.insert_external_func_call(FETCH, "", "", "", operands, results, core.DebugInfo())
+
+
+@ti.func
+def fetch(x: ANY, size: ANY, indptr: ANY, row):
+    """Asks memory for the elements, of `size` bytes, that a vector has for the edges of a row."""
+    first, last, each = indptr[row], indptr[row + 1], ti.static(LINE // size)
+    for line in range(first // each, ti.min((last - 1) // each + 1, first // each + LINES)):
+        mark(x[line * each])
+
+
+@ti.func
+def none_gathered():
+    return ti.Vector([0] * ROWS, dt=ti.i32)
+
+
+@ti.func
+def gather(rows: ANY, words: ANY, size: ANY, x: ANY, x_row, indptr: ANY, group, first, end, room):
+    """Puts the rows with events, from the groups from `group` on and before `end`, into `rows`, until that is full or
+    they have `room` edges. Returns the group to go on with, how many rows there are, and how many edges they have."""
+    n, count, edges = indptr.shape[0] - 1, 0, 0
+    while group < end and count <= ROWS - GROUP and edges < room:
+        for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
+            if not silent(get(x, x_row, i)):
+                rows[count] = i
+                count += 1
+                edges += indptr[i + 1] - indptr[i]
+        group = next_group(words, size, group + 1, end)
+    return group, count, edges
+
+
+@ti.func
+def ahead(rows: ANY, count, k):
+    """The row whose edges are to be asked for before the `k`-th is worked through, or -1: for rows that follow each
+    other the processor knows."""
+    row = -1
+    if k + AHEAD < count:
+        row = rows[k + AHEAD]
+        if k + AHEAD > 0 and rows[ti.max(k + AHEAD - 1, 0)] == row - 1:
+            row = -1
+    return row
