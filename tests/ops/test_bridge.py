@@ -310,3 +310,14 @@ def test_a_kernel_of_two_functions_is_refused():
     text = "define void @a(i8* %c) {\n ret void\n}\ndefine void @b(i8* %c) {\n ret void\n}\n"
     with pytest.raises(ValueError, match="'mine' is 2 functions, expected 1"):
         _compile.to_object(text, "mine", cpu=_compile.BASELINE)
+
+
+def test_marked_elements_are_fetched_and_not_read():
+    text = "define void @k({ { { i32 }, i32* } }* %c) {\n"
+    text += "  %a = getelementptr { { { i32 }, i32* } }, { { { i32 }, i32* } }* %c, i64 0, i32 0, i32 1\n"
+    text += "  %p = load i32*, i32** %a, align 8\n  %v = load i32, i32* %p, align 4\n"
+    text += f"  tail call void inttoptr (i64 {_compile.FETCH} to void (i32)*)(i32 %v)\n  ret void\n}}\n"
+    changed = _compile.fetching(text)
+    assert "i32* %p to i8*" in changed and "@llvm.prefetch.p0i8(i8* %fetched" in changed and "inttoptr" not in changed
+    assert b"\x0f\x18" in _compile.to_object(text, "mine", cpu=_compile.BASELINE)  # the instruction
+    assert _compile.fetching("define void @k() {\n ret void\n}\n") == "define void @k() {\n ret void\n}\n"

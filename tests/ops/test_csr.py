@@ -2,6 +2,7 @@
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,6 +184,37 @@ def test_against_scipy(impl):
         np.testing.assert_allclose(w(jnp.asarray(x), impl=impl), x @ matrix, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(w(jnp.asarray(x > 0), impl=impl), (x > 0) @ matrix, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(w.transpose(jnp.asarray(y), impl=impl), matrix @ y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_many_rows_with_events_against_scipy(shared, impl):
+    """More than are gathered at once, next to each other and apart, and edges enough for every way to share the work."""
+    n, rng = 12_000, np.random.default_rng(0)
+    matrix = scipy.sparse.random(n, n, density=40 / n, random_state=1, format="csr")
+    if shared:
+        matrix.data[:] = 0.5
+    w = npt.connect.from_scipy(matrix) if not shared else npt.connect.CSR(
+        matrix.indices, matrix.indptr, weight=0.5, in_size=n, out_size=n
+    )  # fmt: skip
+    run = jax.jit(lambda w, x, y: (w(x, impl=impl), w.transpose(y, impl=impl), w.outer(x, y, impl=impl)))
+    product = lambda s, w, x, y: jnp.vdot(y, eqx.tree_at(lambda w: w.weight, w, s)(x, impl=impl))  # noqa: E731
+    slope = jax.jit(jax.grad(product))
+    columns = w.with_csc()
+    rows = np.repeat(np.arange(n), np.diff(matrix.indptr))
+    for activity in (0.003, 0.02, 0.1, 1.0):
+        x, y = (rng.normal(size=n) * (rng.random(n) < activity) for _ in range(2))
+        x[5000:5200] = 1.0
+        forward, backward, outer = run(w, jnp.asarray(x), jnp.asarray(y))
+        np.testing.assert_allclose(forward, x @ matrix, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(backward, matrix @ y, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(outer, x[rows] * y[matrix.indices], rtol=1e-12, atol=0)
+        for events in (x, x > 0):
+            np.testing.assert_allclose(
+                columns.transpose(jnp.asarray(events), impl=impl), matrix @ events, rtol=1e-11, atol=1e-11
+            )
+        if shared:
+            total = slope(0.5, w, jnp.asarray(x), jnp.asarray(y))
+            np.testing.assert_allclose(total, x @ matrix @ y / 0.5, rtol=1e-10, atol=1e-10)
 
 
 def test_dtypes_without_kernels_take_the_reference():
