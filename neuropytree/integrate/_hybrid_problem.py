@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DONE, OVERFLOW, MAX_STEPS, ABOVE, TOO_SMALL = range(5)
 # what happens at the end of a step; a node and a release may fall together
 NODE, RELEASE, LANDED, AT_ONCE = 1, 2, 4, 8
-UPSTROKE = 1024  # how near in time an event counts as reached where steps can't be shorter; in units in the last place
+UPSTROKE = 2048  # how near in time an event counts as reached where steps can't be shorter; in units in the last place
 
 Function = Callable[[Any, PyTree, Any], Any]
 

@@ -136,8 +136,8 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     wish = s.t + s.h
     reaches = ~landing & (wish + 0.01 * s.h >= limit)  # a little further rather than leave a sliver
     ulp = jnp.finfo(s.t.dtype).eps * jnp.abs(s.t)
-    # not a single one, to which nine tenths of it would be rounded again and again
-    stuck = ~reaches & ~landing & ~((s.h >= 2 * ulp) & (wish > s.t))
+    # not so few that nine tenths of them are rounded to as many again
+    stuck = ~reaches & ~landing & ~((s.h >= 8 * ulp) & (wish > s.t))
     end = jnp.where(landing, s.guess, jnp.where(reaches, limit, jnp.where(stuck, s.t, wish)))
 
     y1, error, interpolant = one_step(p, field, s.t, end, s.y)

@@ -143,7 +143,7 @@ def exact_spikes(
     beginning, or when its refractory period ends, spikes there and then; one
     without reset not before it has been below.
 
-    **Raises:** `ValueError` for a cell with noise, a conductance cell with `t_ref`, an input of the wrong shape; and
+    **Raises:** `ValueError` for a cell without neurons or with noise, a conductance cell with `t_ref`, an input of the wrong shape; and
     what `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that does not lead below the threshold.
 
     !!! example
@@ -168,6 +168,8 @@ def exact_spikes(
             "exact_spikes: the cell has a t_ref, within which crossings would not count as spikes; here every crossing "
             "counts: make the cell without t_ref"
         )
+    if cell.size == 0:
+        raise ValueError(f"cell has shape {cell.shape}, no neurons; exact_spikes needs one at least")
     state = cell.init(key=key) if state is None else state
     _check_state(cell, state)
     membrane = state.membrane if isinstance(state, PointNeuronState) else state
