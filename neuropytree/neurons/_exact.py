@@ -143,8 +143,9 @@ def exact_spikes(
     beginning, or when its refractory period ends, spikes there and then; one
     without reset not before it has been below.
 
-    **Raises:** `ValueError` for a cell without neurons or with noise, a conductance cell with `t_ref`, an input of the wrong shape; and
-    what `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that does not lead below the threshold.
+    **Raises:** `ValueError` for a cell without neurons or with noise, a conductance cell with `t_ref`, an input of the
+    wrong shape; and what `integrate.hybrid_solve` raises: more than `max_spikes` spikes, a reset that does not lead
+    below the threshold.
 
     !!! example
 

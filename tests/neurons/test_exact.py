@@ -275,5 +275,7 @@ def test_mistakes_are_named():
 
 
 def test_a_conductance_cell_whose_spikes_have_a_refractory_period_is_refused():
+    with pytest.raises(ValueError, match="no neurons"):
+        exact(npt.neurons.LIF(0), 20.0, duration=50.0, max_spikes=2)
     with pytest.raises(ValueError, match="make the cell without t_ref"):
         exact(npt.neurons.HH(1, t_ref=2.0), 10.0, duration=5.0, max_spikes=2)
