@@ -106,7 +106,7 @@ class AbstractFractionalStepper(eqx.Module):
         **Raises:** `ValueError` for a field with noise or a memory of other variables; at run time, by
         `equinox.error_if`, in the first step that would need more of the past than there is room for.
         """
-        refuse_noise(self, field, t, y, u)  # pyright: ignore[reportArgumentType]
+        refuse_noise(type(self).__name__, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)
         want = [(self.num_memory, *x.shape) for x in leaves]
         if [x.shape for x in memory.past] != want:
