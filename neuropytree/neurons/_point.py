@@ -180,11 +180,12 @@ class PointNeuron(AbstractNeuron):
         raised = state.raised
         if self.relative is not None and raised is not None:
             raised = self.relative.decay(raised, tick.dt)
-        field, memory = self._field(state, raised, tick.dt), state.memory
-        if isinstance(self.stepper, AbstractFractionalStepper) and memory is not None:
-            y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, memory)
-        else:
+        field, memory = self._field(state, raised, tick.dt), None
+        if isinstance(self.stepper, AbstractStepper):
             y = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, key)
+        else:
+            past: Any = state.memory
+            y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, past)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         if self.threshold is None:
             return PointNeuronState(y, None, state.dt, memory=memory), y.v
