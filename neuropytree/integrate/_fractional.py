@@ -1,6 +1,7 @@
 """Steppers for fractional equations, which remember the past."""
 
 import abc
+import math
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -164,8 +165,8 @@ class AbstractFractionalStepper(eqx.Module):
 
 
 def _steps(alpha: Array, *rows: np.ndarray) -> list[Array]:
-    """Numbers for each step of the past, so that they meet one order, or one for each element."""
-    return [jnp.asarray(row, alpha.dtype).reshape(-1, *(1,) * alpha.ndim) for row in rows]
+    """One order, or one for each element, and numbers for each step of the past, so that they meet."""
+    return [alpha[None], *(jnp.asarray(row, alpha.dtype).reshape(-1, *(1,) * alpha.ndim) for row in rows)]
 
 
 class CaputoEuler(AbstractFractionalStepper):
@@ -210,8 +211,8 @@ class CaputoEuler(AbstractFractionalStepper):
     def weights(self, alpha: Float[Array, "..."]) -> Float[Array, "num_memory ..."]:
         # (j + 1)^a - 2 j^a + (j - 1)^a without cancellation: with s + d and s - d the logarithms of 1 + 1/j and 1 - 1/j
         j = np.arange(2.0, self.num_memory + 1)
-        first = 2 * jnp.expm1((alpha - 1) * np.log(2.0).astype(alpha.dtype))[None]
-        ages, s, d = _steps(alpha, j, np.log1p(-1 / j**2) / 2, np.arctanh(1 / j))
+        alpha, ages, s, d = _steps(alpha, j, np.log1p(-1 / j**2) / 2, np.arctanh(1 / j))
+        first = 2 * jnp.expm1((alpha - 1) * math.log(2))
         curve = 2 * jnp.expm1(alpha * s) + 4 * jnp.exp(alpha * s) * jnp.sinh(alpha * d / 2) ** 2
         return jnp.concatenate([first, ages**alpha * curve])
 
@@ -250,7 +251,7 @@ class CaputoL1(AbstractFractionalStepper):
 
     def weights(self, alpha: Float[Array, "..."]) -> Float[Array, "num_memory ..."]:
         j = np.arange(1.0, self.num_memory + 1)
-        ages, ratio = _steps(alpha, j, np.log1p(1 / j))
+        alpha, ages, ratio = _steps(alpha, j, np.log1p(1 / j))
         return -(ages ** (1 - alpha)) * jnp.expm1((1 - alpha) * ratio)
 
 
@@ -293,5 +294,5 @@ class GLShortMemory(AbstractFractionalStepper):
         return jnp.ones_like(alpha)
 
     def weights(self, alpha: Float[Array, "..."]) -> Float[Array, "num_memory ..."]:
-        (ages,) = _steps(alpha, np.arange(1.0, self.num_memory + 1))
+        alpha, ages = _steps(alpha, np.arange(1.0, self.num_memory + 1))
         return -jnp.cumprod(1 - alpha / ages, axis=0)
