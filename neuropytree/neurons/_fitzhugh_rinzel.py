@@ -127,7 +127,7 @@ def FractionalFHR(
     w), \\ \mathrm{D}^\alpha y &= \mu\,(c - v - d y), \end{aligned}$$
 
     with Caputo's derivative. A spike resets nothing unless asked for: it is where the voltage crosses `v_th` from
-    below. (BrainPy's never spikes: it asks that one voltage be above and below.) Voltages and currents have no unit.
+    below. Voltages and currents have no unit.
 
     **Arguments:** each parameter a number or an array with one value for each neuron.
 

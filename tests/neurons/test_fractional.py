@@ -63,7 +63,7 @@ def fhr_loop(alphas, current, h, n, m, y):
 
 
 def test_fitzhugh_rinzel_against_its_recursion():
-    """With an order for each variable, a memory shorter than the run, and crossings (BrainPy's never spikes)."""
+    """With an order for each variable, a memory shorter than the run, and crossings."""
     n, m, alphas = 1500, 60, {"v": 0.95, "w": 1.0, "y": 0.9}
     start = {"v_init": 2.5, "w_init": 0.0, "y_init": 0.0}
     cell = nn.FractionalFHR(1, alpha=alphas, num_memory=m, v_th=1.5, surrogate=None, **start)
