@@ -175,8 +175,9 @@ class CaputoEuler(AbstractFractionalStepper):
     $$y_{k+1} = y_0 + \frac{\Delta t^\alpha}{\Gamma(1 + \alpha)} \sum_{j=0}^{k} \left[(k + 1 - j)^\alpha - (k -
     j)^\alpha\right] f_j,$$
 
-    which it takes as a sum of differences of these weights, so that a variable may be reset. With $\alpha = 1$ it is
-    `Euler`. Order 1 at any time after the start where $f$ is smooth.
+    which it takes as a sum of differences of these weights, so that a variable may be reset: from then on it is
+    shifted, and the slopes remembered stay as they are. With $\alpha = 1$ it is `Euler`. Order 1 at any time after the
+    start where $f$ is smooth.
 
     **Arguments:**
 
