@@ -13,7 +13,6 @@ import neuropytree as npt
 from neuropytree import neurons as nn
 from neuropytree.integrate import CaputoL1, GLShortMemory
 
-
 REFERENCE = Path(__file__).parents[1] / "reference"
 
 

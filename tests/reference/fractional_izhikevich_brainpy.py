@@ -1,4 +1,4 @@
-"""Spikes of BrainPy's FractionalIzhikevich, from its own initial values, at several orders.
+"""Spikes of BrainPy's FractionalIzhikevich, from its own initial values, at several orders: `python fractional_izhikevich_brainpy.py`.
 
 Writes the steps of the spikes to `fractional_izhikevich_brainpy.json`.
 """
@@ -25,7 +25,7 @@ def main() -> None:
     bm.enable_x64()
     bm.set_dt(DT)
     found = {
-        "simulator": f"BrainPy {bp.__version__}",
+        "made by": f"BrainPy {bp.__version__}",
         "dt": DT,
         "duration": DURATION,
         "current": CURRENT,
