@@ -1,6 +1,6 @@
-"""Spikes of BrainPy's FractionalIzhikevich, from its own initial values, at several orders: `python fractional_izhikevich_brainpy.py`.
+"""Spikes of BrainPy's FractionalIzhikevich at several orders: `python fractional_izhikevich_brainpy.py`.
 
-Writes the steps of the spikes to `fractional_izhikevich_brainpy.json`.
+From its own initial values; as numbers of steps, in `fractional_izhikevich_brainpy.json`.
 """
 
 import json
