@@ -15,6 +15,7 @@ from .._errors import check_function, listing
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
 from ._base import AbstractAround, AbstractField, AbstractStepper, named
+from ._fractional import AbstractFractionalStepper
 from ._joint import Joint
 from ._noise import AbstractSDEStepper
 from ._tableaux import RK4
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Trajectory(eqx.Module):
-    """What `odeint` and `sdeint` return.
+    """What `odeint`, `sdeint` and `fdeint` return.
 
     - `ts`: time of each record (ms), at the end of the step that was recorded.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
@@ -167,13 +168,7 @@ def odeint(
         ```
     """
     n_steps = whole_steps(duration, dt)
-    if isinstance(f, Mapping):
-        f = Joint(f)
-    if not isinstance(f, AbstractField) and not callable(f):
-        raise TypeError(
-            f"f is a {type(f).__name__}; expected a function of (t, y, args) or a dictionary of derivatives"
-        )
-    field = f if isinstance(f, AbstractField) else _RightHandSide(check_function("f", f, "t", "y", "args"))
+    field = as_field(f)
     stepper = RK4() if stepper is None else stepper
     if not isinstance(stepper, AbstractStepper):
         raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
@@ -191,6 +186,17 @@ def odeint(
         ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
     return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+
+
+def as_field(f: Any) -> AbstractField:
+    """What `f` may be, as a field. **Raises:** `TypeError` for anything else."""
+    if isinstance(f, Mapping):
+        f = Joint(f)
+    if not isinstance(f, AbstractField) and not callable(f):
+        raise TypeError(
+            f"f is a {type(f).__name__}; expected a function of (t, y, args) or a dictionary of derivatives"
+        )
+    return f if isinstance(f, AbstractField) else _RightHandSide(check_function("f", f, "t", "y", "args"))
 
 
 def prepare(
@@ -230,7 +236,7 @@ def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
 @eqx.filter_jit
 def run(
     field: _Bound,
-    stepper: AbstractStepper,
+    stepper: AbstractStepper | AbstractFractionalStepper,
     y0: PyTree,
     start: Array,
     rows: Any,
@@ -241,19 +247,23 @@ def run(
 ) -> tuple[Array, PyTree, PyTree, Array]:
     """Times, records, the end, and which variables are no longer finite."""
 
-    def step(y: PyTree, now: Any) -> tuple[PyTree, None]:
-        index, row = now
+    def step(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], None]:
+        (y, memory), (index, row) = state, now
         tick = Tick.at(index, dt=dt, key=key)
-        new = stepper.step(field, tick.t, y, row, dt, tick.key)
-        return jax.tree.map(_as_before, new, y), None
+        if isinstance(stepper, AbstractFractionalStepper):
+            new, memory = stepper.step(field, tick.t, y, row, dt, memory)
+        else:
+            new = stepper.step(field, tick.t, y, row, dt, tick.key)
+        return (jax.tree.map(_as_before, new, y), memory), None
 
-    def block(y: PyTree, now: Any) -> tuple[PyTree, PyTree]:
-        y = step(y, jax.tree.map(lambda x: x[0], now))[0] if every == 1 else jax.lax.scan(step, y, now)[0]
-        return y, y
+    def block(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], PyTree]:
+        state = step(state, jax.tree.map(lambda x: x[0], now))[0] if every == 1 else jax.lax.scan(step, state, now)[0]
+        return state, state[0]
 
     indices = start + jnp.arange(n_steps, dtype=jnp.int32)
     blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
-    final, ys = jax.lax.scan(block, y0, blocks)
+    memory = stepper.init(y0) if isinstance(stepper, AbstractFractionalStepper) else None
+    (final, _), ys = jax.lax.scan(block, (y0, memory), blocks)
     return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
 
 

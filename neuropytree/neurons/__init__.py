@@ -23,6 +23,10 @@ from ._exponential import ExponentialMembrane as ExponentialMembrane
 from ._fitzhugh_nagumo import FitzHughNagumo as FitzHughNagumo
 from ._fitzhugh_nagumo import FitzHughNagumoMembrane as FitzHughNagumoMembrane
 from ._fitzhugh_nagumo import FitzHughNagumoState as FitzHughNagumoState
+from ._fitzhugh_rinzel import FitzHughRinzelMembrane as FitzHughRinzelMembrane
+from ._fitzhugh_rinzel import FitzHughRinzelState as FitzHughRinzelState
+from ._fitzhugh_rinzel import FractionalFHR as FractionalFHR
+from ._fractional_izhikevich import FractionalIzhikevich as FractionalIzhikevich
 from ._gif import GIF as GIF
 from ._gif import MihalasNieburMembrane as MihalasNieburMembrane
 from ._gif import MihalasNieburState as MihalasNieburState

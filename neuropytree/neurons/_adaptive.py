@@ -8,11 +8,11 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper, Relaxation
+from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
 from ._arguments import real
 from ._base import normalise_size
-from ._compose import ResetKind, Surrogate, compose
+from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._exponential import ExponentialMembrane
 from ._membrane import AbstractMembrane, Voltage, as_rule, initial
 from ._point import PointNeuron
@@ -131,7 +131,7 @@ def AdExIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Adaptive exponential integrate-and-fire neurons,
 
@@ -211,7 +211,7 @@ def AdQuaIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Adaptive quadratic integrate-and-fire neurons,
 

@@ -6,10 +6,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper, Relaxation
+from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
 from ._arguments import real
-from ._compose import ResetKind, Surrogate, compose, instance
+from ._compose import ResetKind, Stepper, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage, as_rule, initial
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -97,7 +97,7 @@ def ALIF(
     reset: ResetKind = "soft",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Leaky integrate-and-fire neurons with an adaptive threshold,
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jaxtyping import ArrayLike
 
-from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
+from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
 from ._arguments import check_kind, check_order, real
 from ._base import normalise_size
@@ -19,6 +19,8 @@ from ._threshold import AbstractThreshold, AdaptiveThreshold, Threshold
 
 ResetKind = Literal["hard", "soft"] | None
 Surrogate = AbstractSurrogate | type[AbstractSurrogate] | None
+Stepper = AbstractStepper | AbstractFractionalStepper
+Orders = ArrayLike | dict[str, ArrayLike]
 
 
 def instance(surrogate: Surrogate) -> AbstractSurrogate | None:
@@ -45,7 +47,7 @@ def compose(
     relative: RelativeRefractory | None,
     noisy: bool,
     surrogate: Surrogate,
-    stepper: AbstractStepper | None,
+    stepper: Stepper | None,
     reset_name: str = "v_reset",
 ) -> PointNeuron:
     """A point neuron from the arguments that constructors share; `threshold` is a voltage, or a threshold.

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Key, PyTree
 
 from .._errors import check_function
 from .._types import Drive
-from ..integrate import ExplicitRungeKutta, HybridSolution
+from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution
 from ..integrate._hybrid import no_nan, number, options, solve, times
 from ._base import check_shapes
 from ._conductance import ConductanceCell, ConductanceState
@@ -164,6 +164,11 @@ def exact_spikes(
     """
     if not isinstance(cell, PointNeuron | ConductanceCell):
         raise TypeError(f"exact_spikes got a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
+    if isinstance(cell, PointNeuron) and isinstance(cell.stepper, AbstractFractionalStepper):
+        raise ValueError(
+            f"exact_spikes has no memory, but the cell's stepper is {type(cell.stepper).__name__}, for derivatives of "
+            "fractional order: leave the stepper out, or use simulate"
+        )
     if isinstance(cell, ConductanceCell) and cell.refractory is not None:
         raise ValueError(
             "exact_spikes: the cell has a t_ref, within which crossings would not count as spikes; here every crossing "

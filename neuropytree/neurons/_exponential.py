@@ -5,10 +5,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
 from ._arguments import real
-from ._compose import ResetKind, Surrogate, compose
+from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -107,7 +106,7 @@ def ExpIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Exponential integrate-and-fire neurons,
 

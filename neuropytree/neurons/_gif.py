@@ -6,11 +6,11 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper, Linear, Relaxation
+from ..integrate import Linear, Relaxation
 from ..surrogate import PiecewiseExp
 from ._arguments import check_order, real
 from ._base import normalise_size
-from ._compose import ResetKind, Surrogate, compose, instance
+from ._compose import ResetKind, Stepper, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -121,7 +121,7 @@ def GIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Generalised integrate-and-fire neurons of Mihalas and Niebur,
 

@@ -7,10 +7,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
-from ..integrate import AbstractStepper, Relaxation
+from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
 from ._arguments import real
-from ._compose import ResetKind, Surrogate, compose
+from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
@@ -138,7 +138,7 @@ def HindmarshRose(
     reset: ResetKind = None,
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Hindmarsh–Rose neurons, which burst,
 

@@ -7,11 +7,11 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
-from ..integrate import AbstractStepper, Relaxation
+from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
 from ._arguments import real
 from ._base import normalise_size
-from ._compose import ResetKind, Surrogate, compose
+from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -125,7 +125,7 @@ def Izhikevich(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Izhikevich's neurons,
 

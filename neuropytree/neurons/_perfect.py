@@ -5,10 +5,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import AbstractStepper, Linear
+from ..integrate import Linear
 from ..surrogate import PiecewiseExp
 from ._arguments import real
-from ._compose import ResetKind, Surrogate, compose
+from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -81,7 +81,7 @@ def IF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: AbstractStepper | None = None,
+    stepper: Stepper | None = None,
 ) -> PointNeuron:
     r"""Perfect (non-leaky) integrate-and-fire neurons,
 

@@ -12,7 +12,14 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._errors import listing
 from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
-from ..integrate import AbstractField, AbstractStepper, ExponentialEuler, Linear
+from ..integrate import (
+    AbstractField,
+    AbstractFractionalStepper,
+    AbstractStepper,
+    ExponentialEuler,
+    FractionalMemory,
+    Linear,
+)
 from ..ops import fence
 from ..ops._fire import fire
 from ._arguments import check_kind, fits
@@ -30,12 +37,14 @@ class PointNeuronState(eqx.Module):
     - `refractory`: steps that each voltage is still held for, int32; `None` without an absolute refractory period.
     - `dt`: the step in ms that the state was made for, or `None` if it wasn't said.
     - `raised`: what spikes have raised the threshold by (mV); `None` without a relative refractory period.
+    - `memory`: the past of the membrane; `None` unless the stepper is a fractional one.
     """
 
     membrane: Any
     refractory: Int[Array, "..."] | None
     dt: float | None = eqx.field(static=True)
     raised: Float[Array, "..."] | None = None
+    memory: FractionalMemory | None = None
 
     @property
     def v(self) -> Array:
@@ -58,7 +67,9 @@ class PointNeuron(AbstractNeuron):
     - `jumps`: what a spike does to other variables of the membrane, by their names.
     - `refractory`: absolute refractoriness, or `None`.
     - `relative`: relative refractoriness, or `None`.
-    - `stepper`: how the membrane is advanced; `ExponentialEuler()` unless given.
+    - `stepper`: how the membrane is advanced; `ExponentialEuler()` unless given. With a fractional one, such as
+      `CaputoL1`, the derivatives are of fractional order. Its memory goes on over spikes: a reset is a change of the
+      voltage like any other.
 
     The input of a step is a current (see `LIF` for its unit), a `Drive`, or `None`.
 
@@ -87,7 +98,7 @@ class PointNeuron(AbstractNeuron):
     jumps: dict[str, AbstractJump]
     refractory: Refractory | None
     relative: RelativeRefractory | None
-    stepper: AbstractStepper
+    stepper: AbstractStepper | AbstractFractionalStepper
 
     def __init__(
         self,
@@ -99,7 +110,7 @@ class PointNeuron(AbstractNeuron):
         jumps: Mapping[str, AbstractJump] | None = None,
         refractory: Refractory | None = None,
         relative: RelativeRefractory | None = None,
-        stepper: AbstractStepper | None = None,
+        stepper: AbstractStepper | AbstractFractionalStepper | None = None,
     ):
         self.shape = normalise_size(size)
         self.membrane, self.threshold, self.reset, self.jumps = membrane, threshold, reset, dict(jumps or {})
@@ -114,7 +125,9 @@ class PointNeuron(AbstractNeuron):
             check_kind(jump, AbstractJump, f"the jump of '{name}'", optional=False)
         check_kind(self.refractory, Refractory, "refractory")
         check_kind(self.relative, RelativeRefractory, "relative")
-        check_kind(self.stepper, AbstractStepper, "stepper")
+        fractional = isinstance(self.stepper, AbstractFractionalStepper)
+        if not fractional:
+            check_kind(self.stepper, AbstractStepper, "stepper")
         on_spikes = {"reset": self.reset, "jumps": self.jumps, "refractory": self.refractory, "relative": self.relative}
         idle = [name for name, part in on_spikes.items() if part]
         if self.threshold is None and idle:
@@ -123,6 +136,8 @@ class PointNeuron(AbstractNeuron):
             )
         for part in (self.membrane, self.threshold, *on_spikes.values()):
             check_shapes(part, self.shape)
+        if fractional:
+            check_shapes(self.stepper, self.shape)
         _check_dtypes((self.membrane, self.threshold, *on_spikes.values()))
 
     @property
@@ -144,7 +159,9 @@ class PointNeuron(AbstractNeuron):
                 f"{type(self.membrane).__name__} are {listing(fields_of(membrane))}"
             )
         left = None if self.refractory is None else self.refractory.init(self.shape)
-        return PointNeuronState(membrane, left, dt, None if self.relative is None else self.relative.init(self.shape))
+        raised = None if self.relative is None else self.relative.init(self.shape)
+        memory = self.stepper.init(membrane) if isinstance(self.stepper, AbstractFractionalStepper) else None
+        return PointNeuronState(membrane, left, dt, raised, memory)
 
     def silent(self, state: PointNeuronState) -> Spikes:
         """The output of a step in which nobody spikes."""
@@ -163,22 +180,29 @@ class PointNeuron(AbstractNeuron):
         raised = state.raised
         if self.relative is not None and raised is not None:
             raised = self.relative.decay(raised, tick.dt)
-        y = self.stepper.step(self._field(state, raised, tick.dt), tick.t, state.membrane, u, tick.dt, key)
+        field, memory = self._field(state, raised, tick.dt), None
+        if isinstance(self.stepper, AbstractStepper):
+            y = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, key)
+        else:
+            past: Any = state.memory
+            y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, past)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
         if self.threshold is None:
-            return PointNeuronState(y, None, state.dt), y.v
+            return PointNeuronState(y, None, state.dt, memory=memory), y.v
         before = None
         if not self.threshold.memoryless:
             before = _raised(self.threshold.level(state.membrane), state.raised)
         discrete = self.threshold, self.reset, self.jumps, self.refractory, self.relative
         y, left, raised, spike = _discrete(discrete, y, state.v, before, state.refractory, raised, tick.dt)
-        return PointNeuronState(y, left, state.dt, raised), spike
+        return PointNeuronState(y, left, state.dt, raised, memory), spike
 
     def _check(self, state: PointNeuronState, u: Drive) -> None:
         """**Raises:** `ValueError` for a state of another kind of cell, and for an input of another shape."""
+        fractional = self.stepper if isinstance(self.stepper, AbstractFractionalStepper) else None
         for what, rule, value in (
             ("an absolute refractory period", self.refractory, state.refractory),
             ("a relative refractory period", self.relative, state.raised),
+            ("a memory of the past", fractional, state.memory),
         ):
             if (rule is None) != (value is None):
                 has, lacks = ("the state", "the cell") if rule is None else ("the cell", "the state")

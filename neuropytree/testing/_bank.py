@@ -35,6 +35,11 @@ def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
         "FitzHughNagumo, reset": lambda n: neurons.FitzHughNagumo(n, reset="hard", v_reset=-1.0, t_ref=1.0),
         "HindmarshRose": lambda n: neurons.HindmarshRose(n),
         "PinskyRinzel": neurons.PinskyRinzel,
+        # with a reset: at a current of 30 the voltage would stay where explicit steps are unstable
+        "FractionalFHR": lambda n: neurons.FractionalFHR(n, alpha=0.8, num_memory=50, reset="hard", v_reset=-1.0),
+        "FractionalIzhikevich": lambda n: neurons.FractionalIzhikevich(
+            n, alpha={"v": 0.9, "u": 0.8}, num_memory=200, surrogate=surrogate.Sigmoid
+        ),
     }
 
 
@@ -125,6 +130,12 @@ def stepper_bank() -> dict[str, tuple[integrate.AbstractStepper, int]]:
         "Diffrax, Bosh3": (integrate.Diffrax(diffrax.Bosh3()), 3),
         "Diffrax, ImplicitEuler": (integrate.Diffrax(diffrax.ImplicitEuler(root_finder=tight)), 1),
     }
+
+
+def fractional_stepper_bank() -> dict[str, type[integrate.AbstractFractionalStepper]]:
+    """Every stepper for fractional equations by name; all are of order 1."""
+    kinds = [integrate.CaputoEuler, integrate.CaputoL1, integrate.GLShortMemory]
+    return {kind.__name__: kind for kind in kinds}
 
 
 def sde_stepper_bank() -> dict[str, tuple[integrate.AbstractSDEStepper, float]]:
