@@ -324,7 +324,7 @@ def test_what_goes_wrong_is_reported():
     for level in (1.0, 1.5):
         with pytest.raises(eqx.EquinoxRuntimeError, match="reset below the threshold"):
             lif({**p, "v_reset": jnp.asarray(level)})
-    for field, message in ((lambda t, y, a: y * y, "max_steps=4096"), (lambda t, y, a: y * jnp.nan, "isn't finite")):
+    for field, message in ((lambda t, y, a: y * y, "blows up"), (lambda t, y, a: y * jnp.nan, "isn't finite")):
         with pytest.raises(eqx.EquinoxRuntimeError, match=message):
             solve(field, 1.0, t0=0.0, t1=2.0, event=lambda t, y, a: -1.0, reset=None, max_spikes=1)
     with pytest.raises(eqx.EquinoxRuntimeError, match="outside of t0 and t1"):
