@@ -319,5 +319,6 @@ def test_marked_elements_are_fetched_and_not_read():
     text += f"  tail call void inttoptr (i64 {_compile.FETCH} to void (i32)*)(i32 %v)\n  ret void\n}}\n"
     changed = _compile.fetching(text)
     assert "i32* %p to i8*" in changed and "@llvm.prefetch.p0i8(i8* %fetched" in changed and "inttoptr" not in changed
-    assert b"\x0f\x18" in _compile.to_object(text, "mine", cpu=_compile.BASELINE)  # the instruction
     assert _compile.fetching("define void @k() {\n ret void\n}\n") == "define void @k() {\n ret void\n}\n"
+    pytest.importorskip("llvmlite", reason="the compiler that made the kernels isn't installed")
+    assert b"\x0f\x18" in _compile.to_object(text, "mine", cpu=_compile.BASELINE)  # the instruction
