@@ -16,7 +16,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "taichi" not in path.parts
 
 # lower number: nearer to the ground; a module may import from its own tier's package and from lower tiers
 TIERS = [
-    {"_types", "_errors", "_tree", "_math", "_check", "units"},
+    {"_types", "_errors", "_tree", "_math", "_check", "_arguments", "units"},
     {"surrogate", "ops", "init"},
     {"connect", "integrate", "delay"},
     {"ions"},
@@ -32,6 +32,7 @@ WITHIN = {
     ("synapses", "connect"),
     ("_types", "_errors"),
     ("_check", "_types"),
+    ("_arguments", "_types"),
     ("_demo", "measure"),
     ("_demo", "visualize"),
 }

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
+from ._diffrax import in_one_dtype
 from ._explicit import ExplicitRungeKutta
 
 if TYPE_CHECKING:
@@ -79,16 +79,9 @@ class Adaptive(AbstractStepper):
         import diffrax
 
         refuse_noise(self, field, t0, y, u)
-        # Diffrax takes time and state in one dtype
-        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
+        wide, vector_field, _ = in_one_dtype(field, y)
+        common = jax.tree.leaves(wide)[0].dtype
         t0, t1, dt = (jnp.asarray(x, common) for x in (t0, t1, dt))
-        wide = jax.tree.map(lambda x: x.astype(common), y)
-
-        def vector_field(t: Any, now: PyTree, u: Any) -> PyTree:
-            with jax.numpy_dtype_promotion("standard"):  # as Diffrax has it
-                slopes = field.vector_field(t, jax.tree.map(lambda x, old: x.astype(old.dtype), now, y), u)
-            return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, now)
-
         sol = _solved(self, dense, eqx.filter_closure_convert(vector_field, t0, wide, u), t0, t1, dt, wide, u)
         coarse = "" if common == jnp.float64 else f"; {common} can't meet tolerances below 1e-6 or so"
         message = (

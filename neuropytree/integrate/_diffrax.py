@@ -1,5 +1,6 @@
 """Any fixed-step solver of Diffrax as a stepper."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -59,21 +60,29 @@ class Diffrax(AbstractStepper):
         del key
         refuse_noise(self, field, t, y, u)
 
-        def vector_field(t: Any, y: PyTree, args: Any) -> PyTree:
-            slopes = field.vector_field(t, as_it_was(y), args)
-            return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, y)
-
-        def as_it_was(new: PyTree) -> PyTree:
-            return jax.tree.map(lambda x, old: x.astype(old.dtype), new, y)
-
+        wide, vector_field, as_it_was = in_one_dtype(field, y)
         term, solver = diffrax.ODETerm(vector_field), with_scan(self.solver, "bounded")
-        # Diffrax takes time and state in one dtype
-        common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
-        wide = jax.tree.map(lambda x: x.astype(common), y)
         state = solver.init(term, t, t + dt, wide, u)
         new, *_, result = solver.step(term, t, t + dt, wide, u, state, made_jump=False)
         good = result == diffrax.RESULTS.successful
         return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new))
+
+
+def in_one_dtype(
+    field: AbstractField, y: PyTree
+) -> tuple[PyTree, Callable[[Any, PyTree, Any], PyTree], Callable[[PyTree], PyTree]]:
+    """`y`, the derivatives of a field and the way back, for Diffrax, which takes time and state in one dtype."""
+    common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
+
+    def as_it_was(new: PyTree) -> PyTree:
+        return jax.tree.map(lambda x, old: x.astype(old.dtype), new, y)
+
+    def vector_field(t: Any, new: PyTree, args: Any) -> PyTree:
+        with jax.numpy_dtype_promotion("standard"):  # as Diffrax has it
+            slopes = field.vector_field(t, as_it_was(new), args)
+        return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, new)
+
+    return jax.tree.map(lambda x: x.astype(common), y), vector_field, as_it_was
 
 
 def with_scan(solver: Any, kind: str) -> Any:

@@ -6,10 +6,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._types import as_parameter
 from ..integrate import Linear, Relaxation
 
@@ -51,8 +50,8 @@ def check_positive(ion: AbstractIon, *names: str) -> None:
     """**Raises:** `ValueError` for a parameter of the ion that is known not to be positive."""
     for name in names:
         x = getattr(ion, name)
-        if isinstance(x, jax.Array) and not isinstance(x, Tracer) and not np.all(np.asarray(x) > 0):
-            raise ValueError(f"{type(ion).__name__} has {name} {np.asarray(x)}; expected positive numbers")
+        if isinstance(x, jax.Array):  # and not an initializer, or None
+            real(x, f"{name} of {type(ion).__name__}", positive=True)
 
 
 def nernst(c_in: ArrayLike, c_out: ArrayLike, z: ArrayLike = 1.0, celsius: ArrayLike = 36.0) -> Float[Array, "..."]:

@@ -6,11 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
-from ._arguments import real
 from ._base import normalise_size
 from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._exponential import ExponentialMembrane

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from .._arguments import fits
 from .._types import AbstractDynamics, Spikes
-from ._arguments import fits
 from ._membrane import AbstractMembrane
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import known_values, real
 from .._errors import listing
 from .._types import Drive, Scalar, as_parameter
 from ..channels import AbstractChannel
@@ -17,7 +18,6 @@ from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import Linear, Relaxation
 from ..ions import AbstractIon, Pool
-from ._arguments import known_values, real
 from ._membrane import AbstractMembrane
 from ._parts import KINDS, by_name, check_needs, check_part
 from ._tree import Tree

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+from .._arguments import check_kind, real
 from .._types import Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
@@ -15,7 +16,6 @@ from ..integrate import AbstractStepper
 from ..ions import AbstractIon
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._arguments import check_kind, real
 from ._base import check_shapes, normalise_size
 from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located, whole_numbers
 from ._crossing import Crossing

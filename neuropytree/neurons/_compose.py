@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from jaxtyping import ArrayLike
 
+from .._arguments import check_kind, check_order, real
 from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
-from ._arguments import check_kind, check_order, real
 from ._base import normalise_size
 from ._crossing import Crossing, MovingCrossing
 from ._membrane import AbstractMembrane

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import check_kind, fits, real
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
@@ -15,7 +16,6 @@ from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruy
 from ..ions import AbstractIon, Pool
 from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._arguments import check_kind, fits, real
 from ._base import check_shapes, normalise_size
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane

@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import Relaxation
 from ..surrogate import PiecewiseExp
-from ._arguments import real
 from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial

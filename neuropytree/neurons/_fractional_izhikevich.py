@@ -2,10 +2,10 @@
 
 from jaxtyping import ArrayLike
 
+from .._arguments import real
 from ..init import AbstractInitializer
 from ..integrate import CaputoL1
 from ..surrogate import PiecewiseExp
-from ._arguments import real
 from ._base import normalise_size
 from ._compose import Orders, ResetKind, Surrogate, compose
 from ._izhikevich import IzhikevichMembrane

@@ -4,11 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import check_order, real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import Linear, Relaxation
 from ..surrogate import PiecewiseExp
-from ._arguments import check_order, real
 from ._base import normalise_size
 from ._compose import ResetKind, Stepper, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._arguments import real
 from .._types import Drive, Scalar, fold_key
 from ..init import AbstractInitializer
 from ..init._base import values
 from ..integrate import AbstractField, Relaxation
-from ._arguments import real
 
 
 class Voltage(eqx.Module):

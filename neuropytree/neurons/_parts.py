@@ -7,10 +7,10 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from .._arguments import known_values
 from .._errors import listing
 from ..channels import AbstractChannel
 from ..ions import AbstractIon
-from ._arguments import known_values
 
 KINDS: tuple[tuple[str, type], ...] = (("channel", AbstractChannel), ("ion", AbstractIon))
 

@@ -5,12 +5,12 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from .. import channels
+from .._arguments import real
 from .._types import as_parameter
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import CalciumFirstOrder
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._arguments import real
 from ._cable import SIEMENS
 from ._compartments import Compartments
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
+from .._arguments import check_kind, fits
 from .._errors import listing
 from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
 from ..integrate import (
@@ -22,7 +23,6 @@ from ..integrate import (
 )
 from ..ops import fence
 from ..ops._fire import fire
-from ._arguments import check_kind, fits
 from ._base import AbstractNeuron, check_shapes, normalise_size
 from ._membrane import AbstractMembrane
 from ._refractory import Refractory, RelativeRefractory

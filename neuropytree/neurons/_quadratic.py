@@ -2,10 +2,10 @@
 
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..surrogate import PiecewiseExp
-from ._arguments import real
 from ._compose import ResetKind, Stepper, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
+from .._arguments import real
 from .._types import Scalar, Spikes
-from ._arguments import real
 
 
 class Refractory(eqx.Module):

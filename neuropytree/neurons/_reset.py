@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._types import Spikes
-from ._arguments import real
 
 
 class VoltageChange(eqx.Module):

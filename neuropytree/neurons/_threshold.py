@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import check_kind, real
 from .._types import Spikes
 from ..surrogate import AbstractSurrogate
-from ._arguments import check_kind, real
 
 
 class AbstractThreshold(eqx.Module):

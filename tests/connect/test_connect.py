@@ -1,7 +1,9 @@
 """Wiring: the laws of the rules, the operators, what is refused."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -199,3 +201,24 @@ def test_vmap_over_the_weight_leaf(impl):
 
     got = jax.vmap(lambda s: eqx.tree_at(lambda c: c.weight, w, s)(x, impl=impl))(jnp.arange(3.0))
     np.testing.assert_allclose(got, np.arange(3.0)[:, None] * np.asarray(w(x)), atol=1e-12)
+
+
+def test_indices_lie_in_large_pages():
+    """Where the system takes NumPy's wish for them: in the flags of the memory, `hg`."""
+
+    def wishes(address):
+        maps, inside = Path("/proc/self/smaps"), False
+        for line in maps.read_text().splitlines() if maps.exists() else ():
+            if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+                inside = int(found[1], 16) <= address < int(found[2], 16)
+            elif inside and line.startswith("VmFlags"):
+                return "hg" in line.split()
+        return False
+
+    n = 1 << 22
+    plain = np.empty(n, np.int32)
+    if not wishes(plain.ctypes.data + plain.nbytes // 2):
+        pytest.skip("NumPy doesn't ask this system for large pages")
+    w = npt.connect.CSR(np.arange(n) % 1024, [0, *range(1024, n + 1, 1024)], in_size=n // 1024, out_size=1024)
+    for array in (w.indices, w.with_csc().csc[0]):
+        assert wishes(array.unsafe_buffer_pointer() + array.nbytes // 2)

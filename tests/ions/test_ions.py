@@ -61,10 +61,10 @@ def test_calcium_rises_when_calcium_enters_and_never_by_what_leaves(ion):
 
 def test_what_is_refused():
     for kind, change, message in (
-        (npt.ions.CalciumDetailed, {"d": 0.0}, "CalciumDetailed has d 0.0; expected positive numbers"),
-        (npt.ions.CalciumDetailed, {"tau": [5.0, -1.0]}, r"has tau \[ 5. -1.\]; expected positive"),
-        (npt.ions.CalciumDetailed, {"c_init": float("nan")}, "has c_init nan"),
-        (npt.ions.CalciumFirstOrder, {"beta": 0.0}, "CalciumFirstOrder has beta 0.0"),
+        (npt.ions.CalciumDetailed, {"d": 0.0}, "d of CalciumDetailed is 0; expected positive, finite numbers"),
+        (npt.ions.CalciumDetailed, {"tau": [5.0, -1.0]}, "tau of CalciumDetailed is -1 at index 1; expected positive"),
+        (npt.ions.CalciumDetailed, {"c_init": float("nan")}, "c_init of CalciumDetailed is nan"),
+        (npt.ions.CalciumFirstOrder, {"beta": 0.0}, "beta of CalciumFirstOrder is 0"),
     ):
         with pytest.raises(ValueError, match=message):
             kind(**change)

@@ -57,8 +57,13 @@ def kinds(name: str, *, rank: int = 1, words: bool = True) -> dict[str, Events]:
     """The kinds of events that go with a floating dtype, by the name that a kernel's name has for them."""
     return {
         "bool": Events(ti.u8, 1, Operand("pred", rank, words)),
-        "float": Events(REAL[name], 4 if name == "f32" else 8, Operand(name, rank, words)),
+        "float": Events(REAL[name], width(REAL[name]), Operand(name, rank, words)),
     }
+
+
+def width(real: Any) -> int:
+    """The bytes of a floating element."""
+    return 4 if real is ti.f32 else 8
 
 
 def array(dtype: Any, rank: int = 1) -> Any:

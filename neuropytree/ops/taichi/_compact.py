@@ -6,9 +6,24 @@ import itertools
 
 import taichi as ti
 
-from ._common import GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, left, next_group, share, silent
+from ._common import (
+    GROUP,
+    INDEX,
+    INDICES,
+    REAL,
+    WORDS,
+    Kernel,
+    Operand,
+    array,
+    kinds,
+    left,
+    next_group,
+    share,
+    silent,
+    width,
+)
 from ._csr import matvec
-from ._fetch import AHEAD, fetch
+from ._fetch import ahead, fetch
 
 
 def _compact(event, size: int):
@@ -40,7 +55,7 @@ def _matvec_compact(real, event, homo: bool, size: int):
     """Items are places in the list, or, where it has overflowed, groups of rows; parts, ranges of them, with outputs of
     their own."""
     reals, events = array(real), array(event)
-    search, width = matvec(real, homo, size), 4 if real is ti.f32 else 8
+    search, size_of_weight = matvec(real, homo, size), width(real)
 
     @ti.kernel
     def kernel(
@@ -70,11 +85,11 @@ def _matvec_compact(real, event, homo: bool, size: int):
                 done = 0
                 while k < end and (done < span[1] or parts > 1):
                     i = where[k]
-                    if k + AHEAD < end and where[k + AHEAD] != where[k + AHEAD - 1] + 1:
-                        later = where[k + AHEAD]
+                    later = ahead(where, end, k)
+                    if later >= 0:
                         fetch(indices, 4, indptr, later)
                         if ti.static(not homo):
-                            fetch(weight, width, indptr, later)
+                            fetch(weight, size_of_weight, indptr, later)
                     for e in range(indptr[i], indptr[i + 1]):
                         w = weight[0 if ti.static(homo) else e]
                         out[indices[e]] += w if ti.static(size == 1) else w * x[i]

@@ -37,8 +37,9 @@ from ._common import (
     next_group,
     share,
     silent,
+    width,
 )
-from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered
+from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered, room
 
 FAR = 4  # edges that take the time of one whose weight lies far from those before it
 FIRST = 32  # of such weights of a row, memory is asked for so many while the row before is worked through
@@ -52,7 +53,7 @@ def _row(maps: ANY, which: ANY, item):
 def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
     outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
-    width = 4 if real is ti.f32 else 8
+    size_of_weight = width(real)
     cost = FAR if view and not homo else 1
 
     @ti.func
@@ -80,8 +81,8 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
         done = 0
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            room = WHOLE if parts > 1 else (budget - done - 1) // cost + 1
-            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, room)
+            limit = room(budget, done, cost, parts)
+            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, limit)
             done += edges * cost
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
@@ -90,7 +91,7 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
                     if ti.static(not homo and view):
                         fetch(order, 4, indptr, later)
                     elif ti.static(not homo and len(weight.shape) == 1):
-                        fetch(weight, width, indptr, later)
+                        fetch(weight, size_of_weight, indptr, later)
                 if ti.static(not homo and view):
                     if -1 <= k and k + 1 < count:  # far apart, each in a line of its own
                         start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
@@ -178,7 +179,7 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them. With
     `total`, `out[0]` gets the sum over all edges, and parts have outputs of their own."""
     masked, product = masking(real, q_size), masking(real, 8)
-    width = 4 if real is ti.f32 else 8
+    size_of_out = width(real)
 
     @ti.func
     def body(
@@ -208,15 +209,15 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
         rows = none_gathered()
         done = 0
         while group < end and (done < budget or parts > 1):
-            room = WHOLE if parts > 1 else budget - done
-            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, end, room)
+            limit = room(budget, done, 1, parts)
+            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, end, limit)
             done += edges
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
                 if later >= 0:
                     fetch(indices, 4, indptr, later)
                     if ti.static(not total and len(out.shape) == 1):
-                        fetch(out, width, indptr, later)
+                        fetch(out, size_of_out, indptr, later)
                 if k >= 0:
                     i = rows[k]
                     pre = get(p, p_row, i)

@@ -38,6 +38,15 @@ def fetch(x: ANY, size: ANY, indptr: ANY, row):
 
 
 @ti.func
+def room(budget, done, cost, parts):
+    """How many edges, of which each takes the time of `cost`, may still be worked through in a call with a budget."""
+    edges = WHOLE
+    if parts == 1 and budget < WHOLE:  # without a limit `done` may overflow
+        edges = (budget - done - 1) // cost + 1
+    return edges
+
+
+@ti.func
 def none_gathered():
     return ti.Vector([0] * ROWS, dt=ti.i32)
 

@@ -10,12 +10,12 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share
-from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, none_gathered
+from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, width
+from ._fetch import AHEAD, ahead, fetch, gather, none_gathered, room
 
 
 def _body(real, size: int, view: bool):
-    width = 4 if real is ti.f32 else 8
+    size_of_weight = width(real)
 
     @ti.func
     def body(
@@ -40,8 +40,8 @@ def _body(real, size: int, view: bool):
         done = 0
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
-            room = WHOLE if parts > 1 else budget - done
-            group, count, edges = gather(rows, words, size, x, 0, indptr, group, 0, end, room)
+            limit = room(budget, done, 1, parts)
+            group, count, edges = gather(rows, words, size, x, 0, indptr, group, 0, end, limit)
             done += edges
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
@@ -50,7 +50,7 @@ def _body(real, size: int, view: bool):
                     if ti.static(view):
                         fetch(order, 4, indptr, later)
                     else:
-                        fetch(weight, width, indptr, later)
+                        fetch(weight, size_of_weight, indptr, later)
                 if k >= 0:
                     i = rows[k]
                     event = x[i]

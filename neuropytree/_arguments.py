@@ -1,4 +1,4 @@
-"""Arguments of point neurons and of their parts, checked where they are given."""
+"""Arguments of models and of their parts, checked where they are given."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike
 
-from .._types import as_parameter
+from ._types import as_parameter
 
 
 def real(
