@@ -32,7 +32,7 @@ class BrainPy25(Contender):
 
     def check(self, cell: Cell) -> None:
         """Raises `Unsupported` where this way of using the library has no such cell."""
-        if cell.operation in ("transposed-csc", "matmat", "outer"):
+        if cell.operation in ("transposed-csc", "transposed-once", "matmat", "outer"):
             raise Unsupported("it has no such operation")
 
     def prepare(self, cell: Cell, matrix: Matrix | None, xs: list[np.ndarray]) -> Loop:

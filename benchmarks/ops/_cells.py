@@ -15,7 +15,7 @@ COLUMNS = 64
 RATE = 0.5
 
 #: Operations on stored connections (CSR), and on connections made just in time.
-CSR_OPERATIONS = ("empty", "matvec", "transposed", "transposed-csc", "matmat", "gradient", "outer")
+CSR_OPERATIONS = ("empty", "matvec", "transposed", "transposed-csc", "transposed-once", "matmat", "gradient", "outer")
 JIT_OPERATIONS = ("jit-matvec", "jit-transposed")
 OPERATIONS = CSR_OPERATIONS + JIT_OPERATIONS
 
@@ -28,6 +28,9 @@ ACTIVITIES = (0.001, 0.01, 0.1, 1.0)
 #: The one weight of homogeneous cells, and the moments of the random ones of just-in-time cells.
 WEIGHT = 0.6
 JIT_WEIGHTS = ("homogeneous", "uniform", "normal")
+
+#: Operations that differ from others with a weight for each edge only.
+PER_EDGE_OPERATIONS = ("transposed-once", "outer")
 
 _UNITS = {"": 1, "k": 1_000, "M": 1_000_000}
 
@@ -124,7 +127,7 @@ def cells(
     """The cells of a run, those of a size together.
 
     The standard sizes have the operations that `CSR_SIZES`, `JIT_SIZES` and `EMPTY_SIZES` give them; others have all.
-    The empty call doesn't depend on activity, and there is an in-place gradient (`outer`) of per-edge weights only.
+    The empty call doesn't depend on activity, and `PER_EDGE_OPERATIONS` have per-edge weights only.
     """
     result = []
     for size in map(normalise, sizes):
@@ -138,7 +141,7 @@ def cells(
             if operation in JIT_OPERATIONS:
                 weights: tuple[str, ...] = JIT_WEIGHTS
             else:
-                weights = ("per-edge",) if operation == "outer" else ("homogeneous", "per-edge")
+                weights = ("per-edge",) if operation in PER_EDGE_OPERATIONS else ("homogeneous", "per-edge")
             for kind, events, activity in itertools.product(weights, ("bool", "float"), chosen):
                 result.append(Cell(operation, size, activity, kind, events))
     return result

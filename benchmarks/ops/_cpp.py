@@ -15,7 +15,16 @@ from ._contender import Contender, Unsupported
 from ._inputs import Matrix, cotangent
 
 FLAGS = ("-O3", "-march=x86-64", "-std=c++17", "-shared", "-fPIC")
-_CODES = {"matvec": 0, "empty": 0, "transposed": 1, "transposed-csc": 2, "matmat": 3, "outer": 4, "gradient": 5}
+_CODES = {
+    "matvec": 0,
+    "empty": 0,
+    "transposed": 1,
+    "transposed-csc": 0,  # of the transposed matrix
+    "transposed-once": 2,
+    "matmat": 3,
+    "outer": 4,
+    "gradient": 5,
+}
 
 
 def _pointer(x: np.ndarray | None) -> ctypes.c_void_p:
@@ -33,11 +42,13 @@ class Loops:
         self._shape = (cell.n, COLUMNS) if cell.operation == "matmat" else () if shared else (size,)
         fresh = np.zeros(size, np.float32) if cell.operation == "gradient" and not shared else None
         ct = cotangent(cell) if cell.operation in ("gradient", "outer") else None
-        if cell.operation == "transposed-csc":
+        if cell.operation in ("transposed-csc", "transposed-once"):
             indices, indptr, order = matrix.csc()
         else:
             indices, indptr, order = matrix.indices, matrix.indptr, None
         weight = matrix.weight(cell)
+        if cell.operation == "transposed-csc" and cell.per_edge:
+            weight = weight[order]
         pointers = (ctypes.c_void_p * len(xs))(*(x.ctypes.data for x in xs))
         # The arrays, since C++ has only their addresses.
         self._kept = (indices, indptr, order, weight, ct, fresh, xs, pointers)

@@ -43,7 +43,7 @@ class Ours(Contender):
     def prepare(self, cell: Cell, matrix: Matrix | None, xs: list[np.ndarray]) -> Loop:
         if matrix is None:
             return _jit_loop(cell, xs)
-        if cell.operation == "transposed-csc":
+        if cell.operation in ("transposed-csc", "transposed-once"):
             self._arrays.get(None, lambda: None)
             return self._by_columns(cell, matrix, xs)
         self._csc.get(None, lambda: None)
@@ -90,8 +90,10 @@ class Ours(Contender):
         raise Unsupported(f"'{cell.operation}' isn't written for this contender")
 
     def _by_columns(self, cell: Cell, matrix: Matrix, xs: list[np.ndarray]) -> Loop:
-        _have(npt.connect.CSR, "with_csc")
-
+        # A shared weight needs no second copy: then the view, which has the rows too, is what one would take.
+        if cell.per_edge and cell.operation == "transposed-csc":
+            wiring = self._csc.get((cell.size, "transposed"), lambda: _wiring(cell, matrix).transposed())
+            return Loop(lambda wiring, acc, y: wiring(y, acc), wiring, (cell.n,), xs)
         wiring = self._csc.get((cell.size, cell.per_edge), lambda: _wiring(cell, matrix).with_csc())
         return Loop(lambda wiring, acc, y: wiring.transpose(y, acc), wiring, (cell.n,), xs)
 

@@ -23,6 +23,7 @@ TITLES = {
     "matvec": "Matrix–vector product",
     "transposed": "Transposed product",
     "transposed-csc": "Transposed product, with the connections also stored by columns",
+    "transposed-once": "The same, with each weight stored once",
     "matmat": "Product with 64 columns",
     "gradient": "Gradient with respect to the weights",
     "outer": "Gradient of per-edge weights, added in place",

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 #: A timed piece lasts at least this long, so that the clock and one interruption more or less don't matter.
 PIECE_S = 0.02
-#: And as many times as long as what it takes to begin and end one, which may be a copy of a large array.
+#: And as many times as long as what it takes to begin and end one: a copy of a large array, or fresh memory for results
+#: between, whose pages the system gives at the first touch.
 ENTRIES = 20
 #: But no longer than this for that.
-LONGEST_S = 1.0
+LONGEST_S = 3.0
+#: A call that takes longer than this is not held against what it takes to begin one.
+ENTRY_S = 1.0
 #: Pieces wanted in the budget. More would only find a luckier least.
 PIECES = 9
 #: A call that takes longer than this the first time is not made again.
@@ -44,9 +47,9 @@ def measure(
 ) -> Timing:
     """Times `many(r)`, which makes `r * calls` calls and waits for the last.
 
-    The first run, which may compile, doesn't count unless it took longer than `LONG_S`. `many(0)` makes no calls, and
-    is what a piece costs without any. Takes up to `PIECES` pieces while they fit in `budget` seconds, and at least
-    one.
+    The first run, which may compile, doesn't count unless it took longer than `LONG_S`. What a piece costs without any
+    calls is how much two turns take less than twice one, or `many(0)`, which makes no calls, if that is more. Takes up
+    to `PIECES` pieces while they fit in `budget` seconds, and at least one.
     """
 
     def piece(r: int) -> float:
@@ -57,8 +60,13 @@ def measure(
     seconds = piece(1)
     if seconds > LONG_S:
         return Timing(seconds / calls * 1e6, seconds / calls * 1e6, calls, 1)
-    enough = max(PIECE_S, min(LONGEST_S, ENTRIES * min(piece(0) for _ in range(3))))
-    count, seconds = 1, piece(1)
+    count, seconds, enough = 1, piece(1), 0.0
+    if seconds < ENTRY_S:
+        samples = 2 if seconds < PIECE_S else 1
+        seconds = min([seconds, *(piece(1) for _ in range(samples - 1))])
+        two = min(piece(2) for _ in range(samples))
+        entry = max(min(piece(0) for _ in range(3)), 2 * seconds - two)
+        enough = max(PIECE_S, min(LONGEST_S, ENTRIES * entry))
     while seconds < enough:
         # Not more than 20 times at once: the first estimate of a microsecond's work is mostly overhead.
         count *= min(20, max(2, repetitions(seconds, enough)))

@@ -27,7 +27,7 @@ class Xla(Contender):
         self._arrays = Cached()
 
     def prepare(self, cell: Cell, matrix: Matrix | None, xs: list[np.ndarray]) -> Loop:
-        if matrix is None or cell.operation == "transposed-csc":
+        if matrix is None or cell.operation in ("transposed-csc", "transposed-once"):
             raise Unsupported("XLA has no such operation")
         columns = COLUMNS if cell.operation == "matmat" else 1
         if matrix.nnz * columns * 4 > LARGEST_BYTES:

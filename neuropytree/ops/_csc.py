@@ -29,6 +29,12 @@ def csr_to_csc(
         rows, col_ptr, order = npt.ops.csr_to_csc(indices, indptr, 3)
         ```
     """
+    rows, col_ptr, order = by_column(indices, indptr, n_cols)
+    return jnp.asarray(rows), jnp.asarray(col_ptr), jnp.asarray(order)
+
+
+def by_column(indices: ArrayLike, indptr: ArrayLike, n_cols: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`csr_to_csc` in NumPy, which a JAX transformation leaves alone."""
     ptr = np.asarray(indptr)
     cols = np.asarray(indices)[: ptr[-1]]
     if cols.size and not 0 <= cols.min() <= cols.max() < n_cols:
@@ -39,4 +45,4 @@ def csr_to_csc(
         order = order[np.argsort((cols[order] >> 16).astype(np.uint16), kind="stable")]
     rows = np.repeat(np.arange(len(ptr) - 1, dtype=np.int32), np.diff(ptr))[order]
     col_ptr = np.concatenate([[0], np.cumsum(np.bincount(cols, minlength=n_cols))])
-    return jnp.asarray(rows), jnp.asarray(col_ptr, jnp.int32), jnp.asarray(order, jnp.int32)
+    return rows, col_ptr.astype(np.int32), order.astype(np.int32)

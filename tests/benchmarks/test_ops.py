@@ -159,7 +159,7 @@ def test_timing(seconds):
     assert timing.median == pytest.approx(timing.best)
     assert timing.calls / 4 * seconds >= _timing.PIECE_S
     assert timing.pieces == (1 if seconds > 0.3 else _timing.PIECES) or timing.pieces >= 3
-    assert clock.now < 2 + 2 * seconds + 1  # a budget is kept, but for finding the number of calls
+    assert clock.now < 2 + 5 * seconds + 1  # a budget is kept, but for finding the number of calls
 
 
 def test_a_piece_is_long_beside_what_it_takes_to_begin_one():
@@ -173,6 +173,19 @@ def test_a_piece_is_long_beside_what_it_takes_to_begin_one():
     timing = _timing.measure((clock := Copies(1e-4)).many, calls=1, budget=0.3, clock=clock)
     assert timing.calls * 1e-4 > 0.1
     assert timing.best == pytest.approx(100, rel=0.1)
+
+
+def test_what_the_first_call_of_a_piece_costs_does_not_count():
+    """Memory for results between, new in each piece, which a piece without calls doesn't take."""
+    from benchmarks.ops import _timing
+
+    class Fresh(FakeClock):
+        def many(self, turns: int) -> None:
+            super().many(turns)
+            self.now += 0.02 * (turns > 0)
+
+    timing = _timing.measure((clock := Fresh(0.004)).many, calls=4, budget=0.3, clock=clock)
+    assert timing.best == pytest.approx(1000, rel=0.06)
 
 
 def test_a_call_that_takes_minutes_is_made_once():

@@ -203,6 +203,41 @@ def test_vmap_over_the_weight_leaf(impl):
     np.testing.assert_allclose(got, np.arange(3.0)[:, None] * np.asarray(w(x)), atol=1e-12)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("view", [True, False])
+def test_transposed_is_a_connectivity_of_its_own(shared, view):
+    rng = np.random.default_rng(3)
+    matrix = rng.random((7, 5)) * (rng.random((7, 5)) < 0.4)
+    matrix[2] = 0
+    rows, cols = np.nonzero(matrix)
+    rows, cols = np.append(rows, rows[:3]), np.append(cols, cols[:3])  # some edges stand twice
+    weight = 0.5 if shared else jnp.asarray(rng.normal(size=len(rows)))
+    w = npt.connect.from_coo(rows, cols, weight=weight, in_size=7, out_size=5)
+    # room behind the edges
+    w = npt.connect.CSR(
+        np.append(w.indices, [0, 0]), w.indptr, weight=w.weight if shared else jnp.append(w.weight, jnp.ones(2) * 9),
+        in_size=7, out_size=5,
+    )  # fmt: skip
+    t = (w.with_csc() if view else w).transposed()
+    assert (t.in_size, t.out_size, t.nnz, t.csc, t.weight.ndim) == (5, 7, w.nnz, None, w.weight.ndim)
+    np.testing.assert_array_equal(t.to_dense(), w.to_dense().T)
+    np.testing.assert_array_equal(t.transposed().to_dense(), w.to_dense())
+    x, y = jnp.asarray(rng.normal(size=7)), jnp.asarray(rng.random(5) < 0.5)
+    np.testing.assert_allclose(t(y), w.transpose(y), rtol=1e-12)
+    np.testing.assert_allclose(t.transpose(x), w(x), rtol=1e-12)
+    slope = jax.jit(jax.grad(lambda s: jnp.vdot(x, eqx.tree_at(lambda w: w.weight, w, s).transposed()(y))))(w.weight)
+    want = jax.grad(lambda s: jnp.vdot(x, eqx.tree_at(lambda w: w.weight, w, s).transpose(y)))(w.weight)
+    np.testing.assert_allclose(slope, want, rtol=1e-12)
+    with pytest.raises(ValueError, match="make the connectivity outside"):
+        jax.jit(lambda w: w.transposed())(w)
+
+
+def test_transposed_of_nothing():
+    for n, m in ((0, 0), (0, 3), (3, 0), (2, 3)):
+        t = npt.connect.CSR(np.zeros(0, int), np.zeros(n + 1, int), in_size=n, out_size=m).transposed()
+        assert (t.in_size, t.out_size, t.nnz) == (m, n, 0)
+
+
 def test_indices_lie_in_large_pages():
     """Where the system takes NumPy's wish for them: in the flags of the memory, `hg`."""
 
