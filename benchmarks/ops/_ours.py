@@ -99,7 +99,7 @@ class Ours(Contender):
 
 
 def _wiring(cell: Cell, matrix: Matrix) -> npt.connect.CSR:
-    weight = jnp.asarray(matrix.weights) if cell.per_edge else WEIGHT
+    weight = matrix.weights if cell.per_edge else WEIGHT
     return npt.connect.CSR(matrix.indices, matrix.indptr, weight=weight, in_size=cell.n, out_size=cell.n)
 
 

@@ -17,6 +17,9 @@ from ..ops._common import Impl
 
 Weight = ArrayLike | AbstractInitializer
 
+_LINE = 64  # bytes; JAX copies an array that begins elsewhere
+_LARGE = 1 << 22  # bytes, from which on NumPy asks for large pages
+
 
 class AbstractConnectivity(eqx.Module):
     """A linear map from `in_size` pre neurons to `out_size` post neurons, with its `weight` as a leaf."""
@@ -78,13 +81,34 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
     **Raises:** `ValueError` for any other shape.
     """
     if isinstance(weight, AbstractInitializer):
-        return weight(shape, key=key)
+        return moved_to_large_pages(weight(shape, key=key))
+    if isinstance(weight, np.ndarray) and weight.shape == shape:
+        return in_large_pages(weight, jnp.result_type(float))
     array = as_parameter(weight)
     if array.shape not in ((), shape):
         raise ValueError(
             f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge"
         )
     return array
+
+
+def in_large_pages(x: np.ndarray, dtype: Any = np.int32) -> Array:
+    """Entries of edges as a JAX array. NumPy asks the system for large pages where an array has several megabytes, XLA
+    does not; and the edges of the few neurons that fired lie on as many pages. On a CPU JAX takes the memory as it is.
+    """
+    size = np.dtype(dtype).itemsize
+    whole = np.empty(x.size + _LINE // size, dtype)
+    start = -whole.ctypes.data % _LINE // size
+    aligned = whole[start : start + x.size].reshape(x.shape)
+    aligned[...] = x
+    return jax.device_put(aligned)
+
+
+def moved_to_large_pages(x: Array) -> Array:
+    """The same array, there if it is known, large, and on a CPU."""
+    if isinstance(x, Tracer) or x.nbytes < _LARGE or jax.default_backend() != "cpu":
+        return x
+    return in_large_pages(np.asarray(x), x.dtype)
 
 
 def concrete(x: Any, what: str) -> np.ndarray:

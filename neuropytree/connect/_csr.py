@@ -11,10 +11,16 @@ from ..ops import csr_matvec, csr_outer, csr_transposed_matvec
 from ..ops._common import LARGEST, Impl
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
-from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+from ._base import (
+    AbstractConnectivity,
+    Weight,
+    check_sizes,
+    concrete,
+    edge_weights,
+    in_large_pages,
+    moved_to_large_pages,
+)
 from ._split import split_columns, split_rows
-
-_LINE = 64  # bytes; JAX copies an array that begins elsewhere
 
 
 class CSR(AbstractConnectivity):
@@ -96,7 +102,7 @@ class CSR(AbstractConnectivity):
             ```
         """
         rows, starts, order = self._by_column()
-        weight = self.weight if self.weight.ndim == 0 else self.weight[order]
+        weight = self.weight if self.weight.ndim == 0 else moved_to_large_pages(self.weight[order])
         return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size)
 
     def _by_column(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,16 +173,6 @@ class CSR(AbstractConnectivity):
         ptr = concrete(self.indptr, "indptr")
         rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
         return rows, concrete(self.indices, "indices")[: ptr[-1]]
-
-
-def in_large_pages(x: np.ndarray) -> Int[Array, " n"]:
-    """Indices as a JAX array. NumPy asks the system for large pages where an array has several megabytes, XLA does not;
-    and the edges of the few neurons that fired lie on as many pages. On a CPU JAX takes the memory as it is."""
-    whole = np.empty(x.size + _LINE // 4, np.int32)
-    start = -whole.ctypes.data % _LINE // 4
-    aligned = whole[start : start + x.size]
-    aligned[:] = x
-    return jax.device_put(aligned)
 
 
 def _index_array(name: str, x: np.ndarray) -> np.ndarray:

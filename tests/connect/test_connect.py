@@ -238,7 +238,7 @@ def test_transposed_of_nothing():
         assert (t.in_size, t.out_size, t.nnz) == (m, n, 0)
 
 
-def test_indices_lie_in_large_pages():
+def test_entries_of_edges_lie_in_large_pages():
     """Where the system takes NumPy's wish for them: in the flags of the memory, `hg`."""
 
     def wishes(address):
@@ -255,5 +255,11 @@ def test_indices_lie_in_large_pages():
     if not wishes(plain.ctypes.data + plain.nbytes // 2):
         pytest.skip("NumPy doesn't ask this system for large pages")
     w = npt.connect.CSR(np.arange(n) % 1024, [0, *range(1024, n + 1, 1024)], in_size=n // 1024, out_size=1024)
-    for array in (w.indices, w.with_csc().csc[0]):
+    given = npt.connect.CSR(w.indices, w.indptr, weight=np.ones(n), in_size=w.in_size, out_size=1024)
+    drawn = npt.connect.CSR(
+        w.indices, w.indptr, weight=npt.init.Uniform(0.0, 1.0), in_size=w.in_size, out_size=1024, key=jax.random.key(0)
+    )
+    for array in (w.indices, w.with_csc().csc[0], given.weight, drawn.weight):
         assert wishes(array.unsafe_buffer_pointer() + array.nbytes // 2)
+    raised = jax.jit(lambda w: w + 1, donate_argnums=0)(given.weight)  # and can be given away
+    assert given.weight.is_deleted() and float(raised.sum()) == 2 * n
