@@ -14,7 +14,7 @@ PIECE_S = 0.02
 #: between, whose pages the system gives at the first touch.
 ENTRIES = 20
 #: But no longer than this for that.
-LONGEST_S = 3.0
+LONGEST_S = 2.0
 #: A call that takes longer than this is not held against what it takes to begin one.
 ENTRY_S = 1.0
 #: Pieces wanted in the budget. More would only find a luckier least.
@@ -60,7 +60,7 @@ def measure(
     seconds = piece(1)
     if seconds > LONG_S:
         return Timing(seconds / calls * 1e6, seconds / calls * 1e6, calls, 1)
-    count, seconds, enough = 1, piece(1), 0.0
+    count, seconds, entry, enough = 1, piece(1), 0.0, 0.0
     if seconds < ENTRY_S:
         samples = 2 if seconds < PIECE_S else 1
         seconds = min([seconds, *(piece(1) for _ in range(samples - 1))])
@@ -69,7 +69,7 @@ def measure(
         enough = max(PIECE_S, min(LONGEST_S, ENTRIES * entry))
     while seconds < enough:
         # Not more than 20 times at once: the first estimate of a microsecond's work is mostly overhead.
-        count *= min(20, max(2, repetitions(seconds, enough)))
+        count *= min(20, max(2, repetitions(max(seconds - entry, seconds / 20), enough)))
         seconds = piece(count)
     taken, begin = [seconds], clock()
     while len(taken) < PIECES and clock() - begin + min(taken) < max(budget, 0.0):
