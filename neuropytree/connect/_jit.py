@@ -104,11 +104,13 @@ class JIT(AbstractConnectivity):
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         check_shape("x", x, (self.in_size,))
         acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        check_shape("acc", acc, (self.out_size,))
         return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         check_shape("y", y, (self.out_size,))
         acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        check_shape("acc", acc, (self.in_size,))
         return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
