@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer
-from ..ops._common import Impl
+from ..ops._common import Impl, check_floating
 
 Weight = ArrayLike | AbstractInitializer
 
@@ -66,7 +66,7 @@ class AbstractConnector(eqx.Module):
 
 def check_probability(who: str, p: Any) -> None:
     if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
-        raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1")
+        raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1, as a Python number")
 
 
 def check_sizes(in_size: int, out_size: int) -> None:
@@ -78,13 +78,14 @@ def check_sizes(in_size: int, out_size: int) -> None:
 def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | None) -> Array:
     """`weight` as a leaf: shape `()`, or `shape` if it is one for each edge.
 
-    **Raises:** `ValueError` for any other shape.
+    **Raises:** `ValueError` for any other shape; `TypeError` for complex numbers.
     """
     if isinstance(weight, AbstractInitializer):
         return moved_to_large_pages(weight(shape, key=key))
     if isinstance(weight, np.ndarray) and weight.shape == shape:
         return in_large_pages(weight, jnp.result_type(float))
     array = as_parameter(weight)
+    check_floating("weight", array)
     if array.shape not in ((), shape):
         raise ValueError(
             f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge"

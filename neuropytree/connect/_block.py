@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops._bsr import bsr_matvec, bsr_outer, bsr_transposed_matvec
-from ..ops._common import Impl
+from ..ops._common import Impl, check_shape
 from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
 from ._csr import _index_array
 
@@ -76,14 +76,17 @@ class Block(AbstractConnectivity):
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        check_shape("acc", acc, (self.out_size,))  # kernels believe that the indices fit
         return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        check_shape("y", y, (self.out_size,))
         acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
         return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (blocks, height, width)."""
+        check_shape("post", post, (self.out_size,))
         return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

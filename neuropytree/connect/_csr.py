@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops import csr_matvec, csr_outer, csr_transposed_matvec
-from ..ops._common import LARGEST, Impl
+from ..ops._common import LARGEST, Impl, check_shape
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
 from ._base import (
@@ -153,14 +153,17 @@ class CSR(AbstractConnectivity):
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         acc = self._zeros((self.out_size,)) if acc is None else acc
+        check_shape("acc", acc, (self.out_size,))  # kernels believe that the indices fit
         return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        check_shape("y", y, (self.out_size,))
         acc = self._zeros((self.in_size,)) if acc is None else acc
         return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
+        check_shape("post", post, (self.out_size,))
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

@@ -12,9 +12,11 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer, Normal, Uniform
-from ..ops._common import Impl
-from ..ops._jit import WEIGHTS, Law, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
+from ..ops._common import Impl, check_floating, check_shape
+from ..ops._jit import WEIGHTS, Law, check_columns, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
 from ._base import AbstractConnectivity, AbstractConnector, Weight, check_probability, check_sizes
+
+_EXACT = 2**24  # edges that float32 counts
 
 
 class JIT(AbstractConnectivity):
@@ -25,9 +27,9 @@ class JIT(AbstractConnectivity):
 
     - `weight`: shape `()`, the weight of all edges; or shape `(2,)`: lower and upper end of uniform weights, mean and
       standard deviation of normal ones. A leaf: differentiate, vmap or replace it.
-    - `seed`: a whole number of 32 bits. A leaf: replacing it compiles nothing new. Under `jax.vmap` over seeds the
-      plain-JAX reference runs.
-    - `in_size`, `out_size`: numbers of pre and post neurons.
+    - `seed`: a whole number of 32 bits. A leaf: replacing it compiles nothing new. Under `jax.vmap` over seeds one
+      matrix is made after the other.
+    - `in_size`, `out_size`: numbers of pre and post neurons; of post neurons fewer than $2^{30}$.
     - `p`: connection probability.
     - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
     - `include_self`: whether neuron `i` may connect to neuron `i`.
@@ -66,10 +68,12 @@ class JIT(AbstractConnectivity):
         include_self: bool = True,
     ):
         check_sizes(in_size, out_size)
+        check_columns(out_size)
         check_probability("JIT", p)
         if law not in WEIGHTS:
             raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
         self.weight = as_parameter(weight)
+        check_floating("weight", self.weight)
         if self.weight.shape != WEIGHTS[law]:
             raise ValueError(f"weight has shape {self.weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
         self.seed = as_seed(seed)
@@ -83,38 +87,40 @@ class JIT(AbstractConnectivity):
     @property
     def nnz(self) -> int:
         """Number of edges. They are counted, which costs as much as `transpose`."""
-        degree = jit_transposed_matvec(
-            jnp.ones((), jnp.float32),
-            jnp.ones(self.out_size, jnp.float32),
-            self.seed,
-            p=self.p,
-            include_self=self.include_self,
-            acc=jnp.zeros(self.in_size, jnp.float32),
-        )
-        return int(np.asarray(degree).astype(np.int64).sum())
+        total = 0
+        for start in range(0, self.out_size, _EXACT):
+            degree = jit_transposed_matvec(
+                jnp.ones((), jnp.float32),
+                jnp.ones(min(_EXACT, self.out_size - start), jnp.float32),
+                self.seed,
+                p=self.p,
+                include_self=self.include_self,
+                acc=jnp.zeros(self.in_size, jnp.float32),
+                col_offset=start,
+            )
+            total += int(np.asarray(degree).astype(np.int64).sum())
+        return total
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        self._check("x", x, self.in_size)
+        check_shape("x", x, (self.in_size,))
         acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        check_shape("acc", acc, (self.out_size,))
         return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        self._check("y", y, self.out_size)
+        check_shape("y", y, (self.out_size,))
         acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        check_shape("acc", acc, (self.in_size,))
         return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
-        self._check("pre", pre, self.in_size)
-        self._check("post", post, self.out_size)
+        check_shape("pre", pre, (self.in_size,))
+        check_shape("post", post, (self.out_size,))
         return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jit_dense(self.weight, self.seed, (self.in_size, self.out_size), **self._of)
-
-    def _check(self, name: str, x: Spikes, size: int) -> None:
-        if x.shape != (size,):
-            raise ValueError(f"{name} has shape {x.shape}; expected ({size},) (jax.vmap adds batch dimensions)")
 
 
 def as_seed(seed: ArrayLike) -> Int[Array, ""]:

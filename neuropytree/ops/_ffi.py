@@ -125,7 +125,7 @@ def make_operator(
 
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
-        return reference(*operands[:count], batch=batch, **static)
+        return operands[0] if 0 in batch else reference(*operands[:count], batch=batch, **static)
 
     def quicker(target: str, *operands: Array, batch: Shape, impl: str, fresh: bool, **static: Any) -> Array:
         native = functools.partial(_call_fresh if fresh else _call_kernel, target, batch)
@@ -136,6 +136,8 @@ def make_operator(
         return jax.lax.cond(now, native, other, *operands)
 
     def native(ctx: Any, into: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
+        if 0 in batch:
+            return functools.partial(plain, batch=batch, impl=impl)
         acc, a, b, *rest = ctx.avals_in
         hints = {"hints": True} if len(rest) > indices else {}
         target = kernel(acc, a, b, **hints, **static)

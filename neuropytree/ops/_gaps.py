@@ -29,6 +29,7 @@ class Gaps(NamedTuple):
 @functools.cache
 def gaps(p: float) -> Gaps:
     """The tables for connection probability `p`, above 0 and up to 1."""
+    p = max(p, 2.0**-1000)  # below it 8 / p is infinite, and there is no connection in either case
     bits = max(1, math.ceil(math.log2(8 / p)))  # beyond the table with probability below e^-8
     high_bits = min(bits, 10)
     low_bits = min(bits - high_bits, 12)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from . import _random
@@ -31,6 +32,17 @@ from ._jit_reference import dense, matvec_reference, outer_reference, transposed
 
 Law = Literal["constant", "uniform", "normal"]
 WEIGHTS: dict[str, Shape] = {"constant": (), "uniform": (2,), "normal": (2,)}
+MOST = 2**30  # columns: positions are int32, behind the last block too
+
+
+def check_columns(cols: int, offset: Any = 0) -> None:
+    """**Raises:** `ValueError` for more columns than positions; an offset that is traced isn't looked at."""
+    end = cols + (int(offset) if isinstance(offset, int | np.integer) else 0)
+    if end >= MOST:
+        raise ValueError(
+            f"the matrix has {end} columns; expected fewer than 2^30, for positions are int32: make several matrices, "
+            "each with a seed of its own"
+        )
 
 
 def _kernel(operation: str) -> Callable[..., str | None]:
@@ -126,11 +138,11 @@ def jit_matvec(
     - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
     - `include_self`: whether row and column of equal number may be connected.
     - `row_offset`, `col_offset`: where this matrix begins within a larger one of the same seed, for computing it in
-      pieces; may be traced. Columns in all must be fewer than 2^30.
+      pieces; may be traced. Columns in all must be fewer than 2^30, which is checked where it is known.
     - `impl`: as for `csr_matvec`.
 
     **Returns:** shape `(cols,)`. All JAX transformations apply, to any order, in weight, events and `acc`; `jax.vmap`
-    over seeds takes the reference.
+    over seeds or offsets makes one matrix after the other.
 
     **Raises:** `TypeError` or `ValueError` for operands whose shape or dtype doesn't fit, a `p` outside 0 to 1, an
     unknown `law`.
@@ -310,6 +322,7 @@ def jit_dense(
         ```
     """
     weight, place, static = _check(jnp.asarray(weight), None, seed, 1, p, law, include_self, row_offset, col_offset)
+    check_columns(shape[1], col_offset)
     if p == 0:
         return jnp.zeros(shape, weight.dtype)
     table = jnp.asarray(gaps(static["p"]).table)
@@ -318,24 +331,33 @@ def jit_dense(
 
 
 def _check(
-    weight: Array, acc: Array | None, seed: Any, columns: int, p: Any, law: Any, include_self: bool, row: Any, col: Any
+    weight: Array,
+    acc: Array | None,
+    seed: Any,
+    columns: int,
+    p: Any,
+    law: Any,
+    include_self: bool,
+    row: Any,
+    col: Any,
+    name: str = "weight",
 ) -> tuple[Array, Array, dict[str, Any]]:
-    """The weight in the dtype of `acc`, the operand `place`, and the static parameters."""
+    """The weight, called `name`, in the dtype of `acc`, the operand `place`, and the static parameters."""
     if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
         raise ValueError(f"p is {p!r}; expected a probability from 0 to 1, as a Python number")
     if law not in get_args(Law):
         raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
     if acc is None:
-        check_floating("weight", weight)
+        check_floating(name, weight)
     else:
         weight = as_weight(weight, acc)
     if weight.shape != WEIGHTS[law]:
-        raise ValueError(f"weight has shape {weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
+        raise ValueError(f"{name} has shape {weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
     named = (("seed", seed), ("row_offset", row), ("col_offset", col))
-    numbers = [_random.word(x, name) for name, x in named]
-    for (name, _), number in zip(named, numbers, strict=True):
+    numbers = [_random.word(x, called) for called, x in named]
+    for (called, _), number in zip(named, numbers, strict=True):
         if number.shape != ():
-            raise ValueError(f"{name} has shape {number.shape}; expected one number (jax.vmap goes over several)")
+            raise ValueError(f"{called} has shape {number.shape}; expected one number (jax.vmap goes over several)")
     rest = [_random.word(int(not include_self)), _random.word(columns)]
     place = jax.lax.bitcast_convert_type(jnp.stack([*numbers, *rest]), jnp.int32)
     return weight, place, {"p": float(p), "law": law, "columns": columns}
@@ -351,6 +373,7 @@ def _linear(
         x = x.astype(acc.dtype)
     check_shape("x" if operator is matvec_p else "y", x, None)
     check_shape("acc", acc, None)
+    check_columns((acc if operator is matvec_p else x).shape[0] // max(columns, 1), where[-1])
     if operator is transposed_p:
         x = x.astype(acc.dtype)
     if p == 0 or not x.shape[0] or not acc.shape[0]:
@@ -371,11 +394,12 @@ def _outer(
     pre: Any, post: Any, seed: Any, acc: Array, columns: int | None, impl: Any, p: Any, law: Any, *where: Any
 ) -> Array:
     check_impl(impl)
-    acc, place, static = _check(acc, None, seed, 1 if columns is None else columns, p, law, *where)
+    acc, place, static = _check(acc, None, seed, 1 if columns is None else columns, p, law, *where, name="acc")
     pre, post = as_events("pre", pre, acc.dtype).astype(acc.dtype), as_events("post", post, acc.dtype).astype(acc.dtype)
     if columns is None:
         check_shape("pre", pre, None)
         check_shape("post", post, None)
+    check_columns(post.shape[0], where[-1])
     if p == 0 or not pre.size or not post.size:
         return acc
     table = jnp.asarray(gaps(static["p"]).table)

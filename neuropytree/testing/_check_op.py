@@ -36,11 +36,12 @@ def check_op(
     """Runs an operator under the whole matrix of transformations and holds every result against its dense form.
 
     That is: the value, eager and under `jit`; JVP in each operand and in all; VJP; second order in all four ways, and
-    the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, in another `vmap`, and with
-    gradients inside and outside; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised
-    and back (where `flatbuffers` is installed, which JAX needs for that); donation of the accumulator, whose memory the
-    result must take. Nearly all of it is one program, compiled once for each of the two functions: checking several
-    operators against the same `dense` function, with operands of the same shapes, compiles that only once.
+    the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, over different axes, in
+    another `vmap`, of tangents, of batches of one and of none, and with gradients inside and outside; `scan` that
+    carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised and back (where `flatbuffers` is installed,
+    which JAX needs for that); donation of the accumulator, whose memory the result must take. Nearly all of it is one
+    program, compiled once for each of the two functions: checking several operators against the same `dense` function,
+    with operands of the same shapes, compiles that only once.
 
     **Arguments:**
 
@@ -143,12 +144,29 @@ class _Matrix:
         self.checks["vmap over the last axis"] = lambda f, data: jax.vmap(f, -1, -1)(
             *(jnp.moveaxis(x, 0, -1) for x in data["inner"])
         )
+        for first in range(min(count, 2)):
+            self.checks[f"vmap over the last axis of every other operand from {first} on"] = functools.partial(
+                self._mixed, first
+            )
+        for of in {every, *((i,) for i in every)}:
+            for size, name in ((1, "one"), (0, "none")):
+                self.checks[f"vmap of a batch of {name} over operands {of}"] = functools.partial(self._few, size, of)
         if acc is not None:
             self.checks["scan with the accumulator as carry"] = self._scan
             if acc in differentiable:
                 self.checks["grad of scan of checkpoint"] = lambda f, data: jax.grad(
                     lambda a: jnp.sum(jnp.sin(self._scan(jax.checkpoint(f), data, a)))
                 )(data["one"][acc])
+
+    def _mixed(self, first: int, f: Function, data: Any) -> Any:
+        axes = [-1 if i % 2 == first else 0 for i in range(self.count)]
+        return jax.vmap(f, axes)(*(jnp.moveaxis(x, 0, axis) for x, axis in zip(data["inner"], axes, strict=True)))
+
+    def _few(self, size: int, of: tuple[int, ...], f: Function, data: Any) -> Any:
+        """A batch so small that a rule may take it for none, or for one. With its gradient, whose sums are empty."""
+        mapped = jax.vmap(f, [0 if i in of else None for i in range(self.count)])
+        xs = [data["outer"][i][:size] if i in of else data["one"][i] for i in range(self.count)]
+        return mapped(*xs), self._gradient(mapped, xs) if self.differentiable else []
 
     def _smooth(self, f: Function, xs: Sequence[Array]) -> tuple[Function, list[Array]]:
         """`f` of the operands that are differentiated in, with floating results only, and those operands."""
@@ -178,6 +196,10 @@ class _Matrix:
         def jvp_in(k: int, f: Function, data: Any) -> Any:
             of, at, t, _ = setup(f, data)
             return jax.jvp(lambda x: of(*at[:k], x, *at[k + 1 :]), at[k : k + 1], t[k : k + 1])
+
+        def batched_tangents(f: Function, data: Any) -> Any:
+            of, at, _, _ = setup(f, data)
+            return jax.vmap(lambda *t: jax.jvp(of, at, list(t))[1])(*(data["outer"][i] for i in self.differentiable))
 
         def vjp(f: Function, data: Any) -> Any:
             of, at, _, ct = setup(f, data)
@@ -210,6 +232,7 @@ class _Matrix:
         each = {f"jvp in operand {i}": functools.partial(jvp_in, k) for k, i in enumerate(self.differentiable)}
         return each | {
             "jvp": jvp,
+            "vmap of jvp over the tangents": batched_tangents,
             "vjp": vjp,
             "jvp of jvp": jvp_of_jvp,
             "jvp of vjp": jvp_of_vjp,

@@ -33,7 +33,7 @@ def entries(p: float) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-@pytest.mark.parametrize("p", [1e-9, 1e-7, 1e-5, 8e-5, 0.004, 0.02, 0.5, 0.9, 1 - 1e-7, 1])
+@pytest.mark.parametrize("p", [5e-324, 1e-9, 1e-7, 1e-5, 8e-5, 0.004, 0.02, 0.5, 0.9, 1 - 1e-7, 1])
 def test_the_tables_hold_the_geometric_law(p):
     """To a unit of 2^-32 in each entry."""
     high_bits, low_bits, _, _ = gaps(p)
@@ -250,12 +250,44 @@ def test_large_work_in_parts_gives_the_same_bits(impl):
         (dict(seed=jnp.arange(2)), ValueError, r"seed has shape \(2,\)"),
         (dict(x=jnp.ones((2, 12))), ValueError, "jax.vmap adds batch dimensions"),
         (dict(impl="numba"), ValueError, "impl is 'numba'"),
+        (dict(col_offset=2**30 - 9), ValueError, r"the matrix has 1073741824 columns; expected fewer than 2\^30"),
     ],
 )
 def test_operands_that_do_not_fit_are_named(change, error, match):
     operands = dict(weight=jnp.ones(()), x=jnp.ones(12), seed=1, p=0.1, acc=jnp.ones(9)) | change
     with pytest.raises(error, match=match):
         npt.ops.jit_matvec(**operands)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2**30, p=0.1), ValueError, "has 1073741824 columns"),
+        (lambda: npt.connect.JIT(jnp.asarray(1j), 1, in_size=2, out_size=2, p=0.1), TypeError, "weight is complex"),
+        (lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2, p=np.float32(0.1)), ValueError, "as a Python number"),
+        (
+            lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2, p=0.1)(jnp.ones(3)),
+            ValueError,
+            r"x has shape \(3,\); expected shape \(2,\)",
+        ),
+        (lambda: npt.ops.jit_dense(jnp.ones(()), 1, (2, 2**30), p=0.1), ValueError, "has 1073741824 columns"),
+        (
+            lambda: npt.ops.jit_outer(jnp.ones(2), jnp.ones(2), 1, p=0.1, acc=jnp.ones(2)),
+            ValueError,
+            r"acc has shape \(2,\); expected \(\) for law='constant'",
+        ),
+    ],
+)
+def test_what_a_connectivity_cannot_be_is_named(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_edges_are_counted_exactly_beyond_what_float32_counts():
+    if npt.ops.implementation() == "reference":
+        pytest.skip("takes long without kernels")
+    n = 2**24 + 100
+    assert npt.connect.JIT(1.0, 3, in_size=2, out_size=n, p=1.0, include_self=False).nnz == 2 * n - 2
 
 
 SHARDED = """

@@ -308,3 +308,48 @@ def test_weights_that_are_no_floats_are_refused(dtype):
     for function in (npt.ops.csr_matvec, npt.ops.csr_outer):
         with pytest.raises(TypeError, match=f"acc is {name}"):
             function(jnp.ones(2), jnp.ones(2), indices, indptr, acc=jnp.zeros(2, dtype))
+
+
+def test_a_batch_of_none(impl):
+    """No results, of the right shapes, and no gradient for what all elements of a batch share."""
+    indices, indptr = jnp.array([0, 2, 1], jnp.int32), jnp.array([0, 2, 3], jnp.int32)
+
+    def matrices(w, x):
+        return npt.ops.csr_matmat(w, x[:, None], indices, indptr, acc=jnp.zeros((3, 1)), impl=impl)[:, 0]
+
+    def listed(w, x):
+        rows = jnp.array([0, 0, 1], jnp.int32)
+        return npt.ops.coo_matvec(w, x, rows, indices, acc=jnp.zeros(3), impl=impl)
+
+    def drawn(w, x):
+        return npt.ops.jit_matvec(w, x, 1, p=0.5, acc=jnp.zeros(3), impl=impl)
+
+    def pairs(w, x):
+        return w * npt.ops.jit_outer(x, jnp.ones(3), 1, p=0.5, acc=jnp.zeros(()), impl=impl)[None]
+
+    for f in (matrices, listed, drawn, pairs):
+        batch = jax.vmap(f, (None, 0))
+        assert batch(jnp.ones(()), jnp.ones((0, 2))).shape[0] == 0
+        loss = jax.jit(jax.grad(lambda w, x, batch=batch: jnp.sum(batch(w, x) ** 2), (0, 1)))
+        d_w, d_x = loss(jnp.ones(()), jnp.ones((0, 2)))
+        assert d_w == 0
+        assert d_x.shape == (0, 2)
+
+
+@pytest.mark.parametrize("kind", ["csr", "jit", "block"])
+def test_an_operand_of_a_connectivity_that_is_too_short_is_refused(kind):
+    """The kernels would read and write beyond it."""
+    w = {
+        "csr": npt.connect.CSR([0, 2], [0, 1, 2], in_size=2, out_size=3),
+        "jit": npt.connect.JIT(1.0, 1, in_size=2, out_size=3, p=1.0),
+        "block": npt.connect.Block([0, 2], [0, 1, 2], block=(1, 1), in_size=2, out_size=3),
+    }[kind]
+    two, three = jnp.ones(2), jnp.ones(3)
+    with pytest.raises(ValueError, match=r"acc has shape \(2,\); expected shape \(3,\)"):
+        w(two, two)
+    with pytest.raises(ValueError, match=r"acc has shape \(3,\); expected"):
+        w.transpose(three, three)
+    with pytest.raises(ValueError, match=r"y has shape \(2,\); expected shape \(3,\)"):
+        w.transpose(two)
+    with pytest.raises(ValueError, match=r"post has shape \(2,\); expected shape \(3,\)"):
+        w.outer(two, two)

@@ -4,6 +4,8 @@ import jax
 import jax.custom_batching
 import jax.numpy as jnp
 import pytest
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from neuropytree.testing import OperatorError, check_op
 
@@ -60,3 +62,45 @@ def test_what_is_right_for_one_and_wrong_for_a_batch():
     identity.def_vmap(lambda size, batched, x: (x[::-1], True))
     with pytest.raises(OperatorError, match=r"wrong under 'vmap"):
         check_op(lambda acc, a, b: acc + a * identity(b), dense, OPERANDS, differentiable=())
+
+
+def with_batches(rule):
+    """The right operator but for `rule`, which gets size, axes and operands of a batch, each with its axis in front."""
+    product = Primitive("product")
+    product.def_impl(jax.jit(jnp.multiply))
+    product.def_abstract_eval(lambda a, b: a)
+    mlir.register_lowering(product, mlir.lower_fun(jnp.multiply, multiple_results=False))
+    ad.defbilinear(product, lambda ct, a, b: ct * b, lambda ct, a, b: ct * a)
+
+    def batcher(operands, dims):
+        (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
+        moved = [
+            jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0)
+            for x, d in zip(operands, dims, strict=True)
+        ]
+        return rule(size, dims, *moved), 0
+
+    batching.primitive_batchers[product] = batcher
+    return product.bind
+
+
+@pytest.mark.parametrize(
+    ("rule", "match"),
+    [
+        (lambda size, dims, a, b: 0 * a if size == 1 else a * b, "wrong under 'vmap of a batch of one over operands"),
+        (lambda size, dims, a, b: size // size * a * b, "fails under 'vmap of a batch of none over .*ZeroDivision"),
+        (lambda size, dims, a, b: a if sorted(dims, key=str) == [0, 1] else a * b, "wrong under 'vmap over the last"),
+    ],
+)
+def test_batches_that_are_seldom(rule, match):
+    product = with_batches(rule)
+    with pytest.raises(OperatorError, match=match):
+        check_op(lambda acc, a, b: acc + product(a, b), dense, OPERANDS, differentiable=())
+
+
+def test_tangents_in_a_batch():
+    """What `jax.jacfwd` needs, where the forward derivative is an operator of its own."""
+    product = with_batches(lambda size, dims, a, b: (a * b)[::-1])
+    op = with_jvp(lambda p, t: t[0] + product(t[1], p[2]) + product(t[2], p[1]))
+    with pytest.raises(OperatorError, match="wrong under 'vmap of jvp over the tangents'"):
+        check_op(op, dense, OPERANDS)
