@@ -1,5 +1,6 @@
 """Operators of a user's own, against NumPy; what is said where something is missing; and Taichi sessions left alone."""
 
+import functools
 import math
 import os
 import subprocess
@@ -310,6 +311,31 @@ def test_own_rules(rule, impl, compiled):
     np.testing.assert_allclose(jax.vmap(call, (0, None))(xs, w), [w * x[::-1], -w * x[::-1]], rtol=TOLERANCE)
     got = jax.vmap(jax.grad(loss(call)), (0, None))(xs, w)
     np.testing.assert_allclose(got, jax.vmap(jax.grad(loss(reference)), (0, None))(xs, w), rtol=TOLERANCE)
+
+
+def test_shard_map(impl, compiled):
+    """One device is enough to see that a value varies over the mesh, or doesn't."""
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread, same = jax.sharding.PartitionSpec("d"), jax.sharding.PartitionSpec()
+    reference = lambda x, w: w * x[::-1]  # noqa: E731
+    jvp = lambda p, t: (call(*p), call(t[0], p[1]) + call(p[0], t[1]))  # noqa: E731
+    x, w = jnp.array([[1.0, 2.0, 4.0]]), jnp.array([0.5, -1.0, 3.0])
+    for rule in (jvp, "reference"):
+        op = npt.ops.custom_op(
+            kernel=linear, reference=reference, jvp=rule, transpose="reference", batching="sequential"
+        )
+        call = functools.partial(op, impl=impl)
+
+        def loss(f, x, w):
+            def part(x, w):
+                y, _ = jax.lax.scan(lambda y, _: (jax.vmap(f, (0, None))(y, w), None), x, length=2)
+                return jax.lax.psum(jnp.sum(y**2), "d")
+
+            return jax.shard_map(part, mesh=mesh, in_specs=(spread, same), out_specs=same)(x, w)
+
+        got, want = (jax.jit(jax.grad(functools.partial(loss, f), (0, 1)))(x, w) for f in (call, reference))
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=TOLERANCE)
 
 
 def test_what_is_missing_is_said():
