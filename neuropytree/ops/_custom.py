@@ -159,7 +159,7 @@ class CustomOp:
         except TypeError:
             raise TypeError(f"{self._name}: static arguments must be hashable, got {static!r}") from None
         arrays = self._arrays(operands)
-        avals = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
+        avals = [_aval(x) for x in arrays]
         if self._kernel is not None and impl != "reference":
             outs = self.outputs(avals, items)
             if not _unsupported(avals, outs):
@@ -187,8 +187,7 @@ class CustomOp:
 
     def _shapes(self, avals: Any, static: Static) -> tuple[list[jax.ShapeDtypeStruct], bool]:
         """Shapes and dtypes of the results, and whether they are a tuple."""
-        key = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals)
-        return self._evaluated(key, static, jax.dtypes.canonicalize_dtype(float))
+        return self._evaluated(tuple(map(_aval, avals)), static, jax.dtypes.canonicalize_dtype(float))
 
     def _evaluate(self, avals: Any, static: Static, x64: Any) -> tuple[list[jax.ShapeDtypeStruct], bool]:
         del x64  # the results may depend on it, so what is kept belongs to it
@@ -350,7 +349,7 @@ class CustomOp:
         out, of_out = self._batching(size, list(mapped), *operands, **dict(static))
         out = _listed(out)
         of_out = [of_out] if isinstance(of_out, bool) else list(of_out)
-        items = [jax.ShapeDtypeStruct(x.shape[m:], x.dtype) for x, m in zip(operands, mapped, strict=True)]
+        items = [_aval(x, m) for x, m in zip(operands, mapped, strict=True)]
         expected = self.outputs(items, static)
         if len(out) != len(expected) or len(of_out) != len(expected):
             raise TypeError(
@@ -449,6 +448,11 @@ def _dtype(annotation: Any) -> str | None:
     return (
         annotation.to_string() if hasattr(annotation, "to_string") and "DataType" in type(annotation).__name__ else None
     )
+
+
+def _aval(x: Any, first: int = 0) -> jax.ShapeDtypeStruct:
+    """What the reference sees of an operand, without its `first` dimensions. It promotes a weakly typed one less."""
+    return jax.ShapeDtypeStruct(x.shape[first:], x.dtype, weak_type=getattr(x, "weak_type", False))
 
 
 def _unsupported(avals: Any, outs: Any) -> str:

@@ -485,6 +485,11 @@ def test_without_a_kernel_the_reference_runs(monkeypatch):
     np.testing.assert_array_equal(jax.vmap(jax.grad(op))(jnp.ones(2)), [2.0, 2.0])
     with pytest.raises(ValueError, match="impl='taichi' can't be had: no kernel was given"):
         op(1.0, impl="taichi")
+    scaled = npt.ops.custom_op(reference=lambda x, gain: x * gain, jvp="reference", batching="sequential")
+    for dtype in (jnp.float16, jnp.float32):  # a Python number leaves it as it is
+        x = jnp.ones(2, dtype)
+        assert scaled(x, 2.0).dtype == jax.vmap(scaled, (0, None))(x, 2.0).dtype == dtype
+        assert jax.jit(jax.grad(lambda x: scaled(x, 2.0).sum()))(x).dtype == dtype
     monkeypatch.setattr(_bridge, "load", lambda: _bridge.Bridge(False, "no library here"))
     op = npt.ops.custom_op(kernel=double, reference=lambda x: 2 * x)
     assert op(jnp.asarray([3.0])).tolist() == [6.0]  # and no warning
