@@ -157,29 +157,39 @@ class CustomOp:
         try:
             hash(items)
         except TypeError:
-            raise TypeError(f"{self._name}: static arguments must be hashable, got {static!r}") from None
-        arrays = self._arrays(operands)
+            raise TypeError(
+                f"{self._name}: static arguments must be hashable, got {static!r}; operands are given by position"
+            ) from None
+        arrays = self._arrays(operands, ())
         avals = [_aval(x) for x in arrays]
+        if self._kernel is not None and any(isinstance(x, float) for x in operands):
+            arrays = self._arrays(operands, self.outputs(avals, items))
+            avals = [_aval(x) for x in arrays]
         if self._kernel is not None and impl != "reference":
             outs = self.outputs(avals, items)
             if not _unsupported(avals, outs):
                 self._arguments(avals, outs, items)  # that they fit
         return self._structured(custom(self, *arrays, impl=impl, static=items), avals, items)
 
-    def _arrays(self, operands: Any) -> list[Array]:
+    def _arrays(self, operands: Any, results: Any) -> list[Array]:
         """Operands as arrays. A Python number has the dtype of the kernel's parameter."""
-        kinds = [p.dtype for p in self._parameters if p.kind != "template"]
+        parameters = [p for p in self._parameters if p.kind != "template"]
         strong = [x.dtype for x in operands if hasattr(x, "dtype")]
-        real = np.float64 if any(x == np.float64 for x in strong) else np.float32
+        double = any(x == np.float64 for x in (*strong, *(x.dtype for x in results)))
         dtypes = {kind: dtype for dtype, element in _ELEMENTS.items() for kind in element.kinds[:1]}
+        dtypes |= {"float": "float64" if double else "float32", "int": "int32"}
         arrays = []
         for i, x in enumerate(operands):
-            if isinstance(x, bool | int | float | complex) and self._kernel is not None:
-                kind = (kinds[i] if i < len(kinds) else None) or ("float" if isinstance(x, float) and strong else "")
-                dtype = {"float": real, "int": np.int32}.get(kind, dtypes.get(kind))
-                arrays.append(jnp.asarray(x, dtype))
-            else:
-                arrays.append(jnp.asarray(x))
+            dtype = None
+            if isinstance(x, bool | int | float | complex) and i < len(parameters):
+                kind = parameters[i].dtype or ("float" if isinstance(x, float) and strong else "")
+                dtype = jax.dtypes.canonicalize_dtype(dtypes[kind]) if kind in dtypes else None
+                if dtype is not None and not _holds(dtype, x):
+                    raise TypeError(
+                        f"{self._name}: operand {i}, '{parameters[i].name}' of the kernel, is {x!r}; the kernel wants "
+                        f"{dtype.name}"
+                    )
+            arrays.append(jnp.asarray(x, dtype))
         return arrays
 
     def _structured(self, results: list[Array], avals: Any, static: Static) -> Any:
@@ -205,6 +215,13 @@ class CustomOp:
 
     def _arguments(self, avals: Any, outs: Any, static: Static) -> tuple[tuple[Any, ...], ...]:
         """The parameters of the kernel for these operands and results. Raises `TypeError` where they don't fit."""
+        templates = {p.name for p in self._parameters if p.kind == "template"}
+        unknown = {name for name, _ in static} - templates
+        if unknown:
+            raise TypeError(
+                f"{self._name}: the kernel has no ti.template() parameters {sorted(unknown)}; operands are given by "
+                "position"
+            )
         given = [(f"operand {i}", x) for i, x in enumerate(avals)] + [(f"result {i}", x) for i, x in enumerate(outs)]
         arrays = [p for p in self._parameters if p.kind != "template"]
         if len(arrays) != len(given):
@@ -212,13 +229,9 @@ class CustomOp:
                 f"{self._name}: the kernel has {len(arrays)} parameters for operands and results, and got "
                 f"{len(avals)} operands and {len(outs)} results"
             )
-        templates = {p.name for p in self._parameters if p.kind == "template"}
         missing = templates - {name for name, _ in static}
         if missing:
             raise TypeError(f"{self._name}: static arguments are missing: {sorted(missing)}; give them by keyword")
-        unknown = {name for name, _ in static} - templates
-        if unknown:
-            raise TypeError(f"{self._name}: the kernel has no ti.template() parameters {sorted(unknown)}")
         real = _precision(avals, outs)
         matched = {}
         for parameter, (place, x) in zip(arrays, given, strict=True):
@@ -226,7 +239,8 @@ class CustomOp:
             wanted = {"float": real, "int": "i32"}.get(parameter.dtype or "", parameter.dtype)
             element = _ELEMENTS[x.dtype.name]
             if wanted is not None and wanted not in element.kinds:
-                raise TypeError(f"{where} is {x.dtype.name}; the kernel wants {wanted}")
+                more = ", for which JAX needs jax_enable_x64" if wanted.endswith("64") and not _x64() else ""
+                raise TypeError(f"{where} is {x.dtype.name}; the kernel wants {wanted}{more}")
             dtype = wanted or element.kinds[0]
             if parameter.kind == "scalar":
                 if place.startswith("result"):
@@ -448,6 +462,17 @@ def _dtype(annotation: Any) -> str | None:
     return (
         annotation.to_string() if hasattr(annotation, "to_string") and "DataType" in type(annotation).__name__ else None
     )
+
+
+def _x64() -> bool:
+    return jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+
+
+def _holds(dtype: np.dtype[Any], x: complex) -> bool:
+    """Whether a Python number can be of a dtype, but for rounding."""
+    if dtype.kind not in "iu":
+        return not isinstance(x, complex)
+    return isinstance(x, int) and np.iinfo(dtype).min <= x <= np.iinfo(dtype).max
 
 
 def _aval(x: Any, first: int = 0) -> jax.ShapeDtypeStruct:

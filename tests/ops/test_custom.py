@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import types
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -415,10 +416,43 @@ def test_operands_that_do_not_fit():
     scaled = npt.ops.custom_op(kernel=several, outputs=lambda x, gain: (x, x))
     with pytest.raises(TypeError, match=r"'gain' of the kernel, is int32; the kernel wants f64"):
         scaled(jnp.ones(3), jnp.asarray(1, jnp.int32))
+    scaled = npt.ops.custom_op(kernel=several, reference=several_reference)
+    with pytest.raises(TypeError, match=r"no ti.template\(\) parameters \['gain'\]; operands are given by position"):
+        scaled(jnp.ones(3), gain=2.0)
+    with pytest.raises(TypeError, match=r"must be hashable, got .*; operands are given by position"):
+        scaled(jnp.ones(3), gain=jnp.ones(()))
     with pytest.raises(ValueError, match="impl is 'fast'"):
         scaled(jnp.ones(3), 1.0, impl="fast")
     with pytest.raises(TypeError, match="expected an array or a tuple of arrays"):
         npt.ops.custom_op(kernel=double, reference=lambda x: {"y": x})(jnp.ones(3))
+
+
+@ti.kernel
+def repeat(x: ti.types.ndarray(), n: ti.i64, k: ti.u8, gain: float, y: ti.types.ndarray()):
+    for i in x:
+        y[i] = gain * x[i] * n + k
+
+
+def test_python_numbers_are_what_the_kernel_wants_or_are_refused(compiled):
+    op = npt.ops.custom_op(kernel=repeat, outputs=lambda x, *_: jax.ShapeDtypeStruct(x.shape, float))
+    # a float is as precise as a result too
+    np.testing.assert_allclose(op(np.arange(3), 2**40, 255, 0.1), 0.1 * 2**40 * np.arange(3) + 255, rtol=1e-15)
+    for n, k, gain, message in (
+        (2.5, 1, 1.0, r"operand 1, 'n' of the kernel, is 2.5; the kernel wants int64"),
+        (2**63, 1, 1.0, r"'n' of the kernel, is 9223372036854775808; the kernel wants int64"),
+        (1, -1, 1.0, r"operand 2, 'k' of the kernel, is -1; the kernel wants uint8"),
+        (1, 1, 1j, r"operand 3, 'gain' of the kernel, is 1j; the kernel wants float64"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            op(np.arange(3.0), n, k, gain)
+    with jax.enable_x64(False):
+        op = npt.ops.custom_op(kernel=several, reference=several_reference)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert op(np.ones(3), 2.0)[0].dtype == np.float32  # NumPy's default is float64
+        op = npt.ops.custom_op(kernel=repeat, outputs=lambda x, *_: x)
+        with pytest.raises(TypeError, match="is int32; the kernel wants i64, for which JAX needs jax_enable_x64"):
+            op(np.ones(3), 1, 1, 1.0)
 
 
 class Weird:
