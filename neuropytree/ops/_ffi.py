@@ -368,7 +368,7 @@ def _struct(aval: Any) -> jax.ShapeDtypeStruct:
 
 
 class Rules(Protocol):
-    """What `custom` asks of a user's operator. `static` are pairs of names and values."""
+    """What `custom` asks of a user's operator. `static` is the operator's own affair, and hashable."""
 
     def outputs(self, avals: Any, static: Any) -> list[jax.ShapeDtypeStruct]: ...
     def plain(self, operands: Any, static: Any) -> list[Array]: ...
@@ -380,7 +380,7 @@ class Rules(Protocol):
     ) -> tuple[list[Array], list[bool]]: ...
 
 
-def custom(rules: Rules, *operands: Array, impl: str, static: tuple[tuple[str, Any], ...]) -> list[Array]:
+def custom(rules: Rules, *operands: Array, impl: str, static: Any) -> list[Array]:
     """A function with a kernel that was compiled while the program runs, under the rules that its user gave."""
     return _custom.bind(*operands, rules=rules, impl=impl, static=static)
 

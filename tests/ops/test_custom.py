@@ -249,6 +249,13 @@ def test_static_arguments_closures_and_nested_loops(compiled):
         op(x, n=[2], mode="")
 
 
+def test_static_arguments_that_are_equal_but_of_another_type():
+    op = npt.ops.custom_op(reference=lambda x, n: x if isinstance(n[0], float) else x - x)
+    x = jnp.asarray(1)
+    assert [op(x, n=(n,)) for n in (1, 1.0, 1)] == [0, 1, 0]
+    assert jax.jit(lambda x: [op(x, n=(n,)) for n in (1, 1.0, 1)])(x) == [0, 1, 0]
+
+
 @ti.kernel
 def maths(x: ti.types.ndarray(dtype=ti.f64, ndim=1), y: ti.types.ndarray(dtype=ti.f64, ndim=2)):
     for i in x:
@@ -451,7 +458,7 @@ def test_python_numbers_are_what_the_kernel_wants_or_are_refused(compiled):
             warnings.simplefilter("error")
             assert op(np.ones(3), 2.0)[0].dtype == np.float32  # NumPy's default is float64
         op = npt.ops.custom_op(kernel=repeat, outputs=lambda x, *_: x)
-        with pytest.raises(TypeError, match="is int32; the kernel wants i64, for which JAX needs jax_enable_x64"):
+        with pytest.raises(TypeError, match="is int32; the kernel wants i64, which needs jax_enable_x64"):
             op(np.ones(3), 1, 1, 1.0)
 
 
