@@ -484,6 +484,12 @@ def test_kernels_that_cannot_be_compiled(compiled):
         y[0] = undefined_name  # noqa: F821 # pyright: ignore
 
     @ti.kernel
+    def checks(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            assert x[i] > 0
+            y[i] = x[i]
+
+    @ti.kernel
     def calls(x: ti.types.ndarray(), y: ti.types.ndarray()):
         double(x, y)
 
@@ -514,7 +520,8 @@ def test_kernels_that_cannot_be_compiled(compiled):
         (calls_real, TypeError, "calls the real_func 'real': make that a ti.func"),
         (random, ValueError, r"needs Taichi's runtime \(its context.*no ti.random"),
         (uses_field, TypeError, r"kernel 'uses_field' uses weird, a .*Weird, which is not among its parameters"),
-        (wrong, ValueError, r"kernel 'wrong' can't be compiled: .*undefined_name"),
+        (checks, ValueError, r"needs Taichi's runtime .*assert"),
+        (wrong, ValueError, r"kernel 'wrong' can't be compiled: \w+: line 3 of 'wrong':.*undefined_name"),
         (calls, TypeError, r"calls the kernel 'double': make that a ti.func"),
     ):
         with pytest.raises(error, match=f"(?s){message}"):
