@@ -513,6 +513,13 @@ def test_kernels_that_cannot_be_compiled(compiled):
     def calls_real(x: ti.types.ndarray(), y: ti.types.ndarray()):
         y[0] = real(1)
 
+    @ti.kernel
+    def largest(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            ti.atomic_max(y[0], x[i])
+
+    with pytest.raises(RuntimeError, match=r"kernel 'largest' failed: .*Not supported.*ti.atomic_max of 8 bits"):
+        npt.ops.custom_op(kernel=largest, outputs=lambda x: x)(jnp.ones(3, jnp.int8))
     x = jnp.ones(3)
     for kernel, error, message in (
         (overwrites, ValueError, r"writes to its operands \['x'\]"),
@@ -559,7 +566,10 @@ def test_the_cache(compiled, tmp_path, monkeypatch):
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # damaged
     np.testing.assert_array_equal(call(), x)
     assert file.read_bytes() == whole
-    assert npt.ops.clear_kernel_cache() == 1 and npt.ops.kernel_cache_info().files == 0
+    (tmp_path / "own" / "other.kernel.new").write_bytes(whole)  # another process is writing
+    (tmp_path / "own" / "gone.kernel").symlink_to("nothing")  # and has removed one since the folder was read
+    assert npt.ops.kernel_cache_info().files == 1
+    assert npt.ops.clear_kernel_cache() == 3 and npt.ops.kernel_cache_info().files == 0
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NEUROPYTREE_CACHE", str(tmp_path / "file" / "below"))
     _compiler._warn.cache_clear()
