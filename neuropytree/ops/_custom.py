@@ -122,7 +122,7 @@ class CustomOp:
         batching: Any,
         name: str | None,
     ):
-        if kernel is not None and (not hasattr(kernel, "_primal") or getattr(kernel, "_is_classkernel", False)):
+        if kernel is not None and (not hasattr(kernel, "_primal") or kernel._primal.classkernel):
             raise TypeError(f"kernel is {kernel!r}; expected a function decorated with ti.kernel, no method")
         if reference is None and (kernel is None or outputs is None):
             raise TypeError("reference is missing: give the function in JAX, or both kernel and outputs")

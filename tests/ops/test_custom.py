@@ -401,6 +401,15 @@ def test_definitions_that_are_refused():
     def vectors(x: ti.types.ndarray(dtype=ti.math.vec3, ndim=1)):
         x[0] = 0.0
 
+    @ti.data_oriented
+    class Owner:
+        @ti.kernel
+        def method(self, x: ti.types.ndarray(), y: ti.types.ndarray()):
+            y[0] = x[0]
+
+    for method in (Owner.method, Owner().method):
+        with pytest.raises(TypeError, match="expected a function decorated with ti.kernel, no method"):
+            npt.ops.custom_op(kernel=method, reference=reference)
     with pytest.raises(TypeError, match="returns a value; results are its last parameters"):
         npt.ops.custom_op(kernel=returns, reference=reference)
     with pytest.raises(TypeError, match="parameter 'x' is"):
@@ -512,6 +521,14 @@ def test_kernels_that_cannot_be_compiled(compiled):
     @ti.kernel
     def calls_real(x: ti.types.ndarray(), y: ti.types.ndarray()):
         y[0] = real(1)
+
+    @ti.kernel
+    def early(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        y[0] = later
+
+    with pytest.raises(ValueError, match="kernel 'early' uses later, and not all of them are defined yet"):
+        npt.ops.custom_op(kernel=early, outputs=lambda x: x)(jnp.ones(3))
+    later = 1
 
     @ti.kernel
     def largest(x: ti.types.ndarray(), y: ti.types.ndarray()):

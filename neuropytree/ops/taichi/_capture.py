@@ -82,7 +82,13 @@ class _Pickler(pickle.Pickler):
         """What a function refers to beyond its own variables, by name."""
         tree = ast.parse(_source(function))
         closure = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        outer = {name: cell.cell_contents for name, cell in closure}
+        try:
+            outer = {name: cell.cell_contents for name, cell in closure}
+        except ValueError:
+            free = ", ".join(function.__code__.co_freevars)
+            raise ValueError(
+                f"kernel '{self.kernel}' uses {free}, and not all of them are defined yet: do so before its first call"
+            ) from None
         used = {node.id for part in _body(tree) for node in ast.walk(part) if isinstance(node, ast.Name)}
         found = {}
         for name in sorted(used - _own(function.__code__) | set(outer)):
