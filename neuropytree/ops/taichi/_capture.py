@@ -122,6 +122,10 @@ class _Pickler(pickle.Pickler):
                 "operands, and numbers as operands, static arguments or Python constants"
             )
 
+    def persistent_id(self, value: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """A set of strings has another order in every process."""
+        return (type(value), sorted(value, key=repr)) if type(value) in (set, frozenset) else None
+
     def reducer_override(self, value: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if isinstance(value, types.ModuleType):
             if _foreign(value):
@@ -162,6 +166,10 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         return super().find_class(_HERE if module.endswith("ops.taichi._capture") else module, name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, items = pid
+        return kind(items)
 
 
 _FOLDERS: list[pathlib.Path] = []  # where the process that compiles puts sources
