@@ -1,5 +1,6 @@
 """A user's kernels at run time: compiled in a process of their own, kept on disk, loaded into the bridge by name."""
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -51,7 +52,11 @@ def kernel_cache_info() -> KernelCache:
         assert info.files >= 0 and info.loaded >= 0
         ```
     """
-    sizes = [path.stat().st_size for path in _files()]
+    sizes = []
+    for path in _files():
+        if path.suffix == ".kernel":  # others are being written
+            with contextlib.suppress(FileNotFoundError):  # another process removed it
+                sizes.append(path.stat().st_size)
     return KernelCache(str(_folder()), len(sizes), sum(sizes), len(_ENGINES))
 
 
@@ -134,7 +139,10 @@ def _compile(kernel: str, request: bytes) -> bytes:
         if (path / "error.txt").exists():
             raise ValueError(f"kernel '{kernel}' can't be compiled: {(path / 'error.txt').read_text()}")
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
-        raise RuntimeError(f"the process that compiles kernel '{kernel}' failed: {lines[-1]}")
+        why = next((line for line in lines if line.startswith("[E ")), lines[-1])  # Taichi's last words
+        if done.returncode < 0:
+            why += " (Taichi stopped: it lacks code for something in the kernel, such as ti.atomic_max of 8 bits)"
+        raise RuntimeError(f"the process that compiles kernel '{kernel}' failed: {why}")
 
 
 def _link(code: bytes) -> tuple[Any, int]:

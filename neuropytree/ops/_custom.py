@@ -14,7 +14,7 @@ from ._common import Impl, check_impl
 from ._ffi import custom
 from .taichi._capture import capture
 
-Static = tuple[tuple[str, Any], ...]
+Static = tuple[tuple[str, Any, Any], ...]  # name, value, and its types: 1 equals 1.0, and another program is compiled
 Rule = Callable[..., Any] | Literal["reference"] | None
 
 
@@ -122,7 +122,7 @@ class CustomOp:
         batching: Any,
         name: str | None,
     ):
-        if kernel is not None and (not hasattr(kernel, "_primal") or getattr(kernel, "_is_classkernel", False)):
+        if kernel is not None and (not hasattr(kernel, "_primal") or kernel._primal.classkernel):
             raise TypeError(f"kernel is {kernel!r}; expected a function decorated with ti.kernel, no method")
         if reference is None and (kernel is None or outputs is None):
             raise TypeError("reference is missing: give the function in JAX, or both kernel and outputs")
@@ -153,50 +153,57 @@ class CustomOp:
 
     def __call__(self, *operands: Any, impl: Impl = "auto", **static: Any) -> Any:
         check_impl(impl)
-        items = tuple(sorted(static.items()))
+        items = tuple((name, static[name], _types(static[name])) for name in sorted(static))
         try:
             hash(items)
         except TypeError:
-            raise TypeError(f"{self._name}: static arguments must be hashable, got {static!r}") from None
-        arrays = self._arrays(operands)
-        avals = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
+            raise TypeError(
+                f"{self._name}: static arguments must be hashable, got {static!r}; operands are given by position"
+            ) from None
+        arrays = self._arrays(operands, ())
+        avals = [_aval(x) for x in arrays]
+        if self._kernel is not None and any(isinstance(x, float) for x in operands):
+            arrays = self._arrays(operands, self.outputs(avals, items))
+            avals = [_aval(x) for x in arrays]
         if self._kernel is not None and impl != "reference":
             outs = self.outputs(avals, items)
             if not _unsupported(avals, outs):
                 self._arguments(avals, outs, items)  # that they fit
-        return self._structured(custom(self, *arrays, impl=impl, static=items), avals, items)
+        results = custom(self, *arrays, impl=impl, static=items)
+        return tuple(results) if self._shapes(tuple(avals), items)[1] else results[0]
 
-    def _arrays(self, operands: Any) -> list[Array]:
+    def _arrays(self, operands: Any, results: Any) -> list[Array]:
         """Operands as arrays. A Python number has the dtype of the kernel's parameter."""
-        kinds = [p.dtype for p in self._parameters if p.kind != "template"]
+        parameters = [p for p in self._parameters if p.kind != "template"]
         strong = [x.dtype for x in operands if hasattr(x, "dtype")]
-        real = np.float64 if any(x == np.float64 for x in strong) else np.float32
+        double = any(x == np.float64 for x in (*strong, *(x.dtype for x in results)))
         dtypes = {kind: dtype for dtype, element in _ELEMENTS.items() for kind in element.kinds[:1]}
+        dtypes |= {"float": "float64" if double else "float32", "int": "int32"}
         arrays = []
         for i, x in enumerate(operands):
-            if isinstance(x, bool | int | float | complex) and self._kernel is not None:
-                kind = (kinds[i] if i < len(kinds) else None) or ("float" if isinstance(x, float) and strong else "")
-                dtype = {"float": real, "int": np.int32}.get(kind, dtypes.get(kind))
-                arrays.append(jnp.asarray(x, dtype))
-            else:
-                arrays.append(jnp.asarray(x))
+            dtype = None
+            if isinstance(x, bool | int | float | complex) and i < len(parameters):
+                kind = parameters[i].dtype or ("float" if isinstance(x, float) and strong else "")
+                dtype = jax.dtypes.canonicalize_dtype(dtypes[kind]) if kind in dtypes else None
+                if dtype is not None and not _holds(dtype, x):
+                    raise TypeError(
+                        f"{self._name}: operand {i}, '{parameters[i].name}' of the kernel, is {x!r}; the kernel wants "
+                        f"{dtype.name}"
+                    )
+            arrays.append(jnp.asarray(x, dtype))
         return arrays
-
-    def _structured(self, results: list[Array], avals: Any, static: Static) -> Any:
-        return tuple(results) if self._shapes(tuple(avals), static)[1] else results[0]
 
     def _shapes(self, avals: Any, static: Static) -> tuple[list[jax.ShapeDtypeStruct], bool]:
         """Shapes and dtypes of the results, and whether they are a tuple."""
-        key = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in avals)
-        return self._evaluated(key, static, jax.dtypes.canonicalize_dtype(float))
+        return self._evaluated(tuple(map(_aval, avals)), static, jax.dtypes.canonicalize_dtype(float))
 
     def _evaluate(self, avals: Any, static: Static, x64: Any) -> tuple[list[jax.ShapeDtypeStruct], bool]:
         del x64  # the results may depend on it, so what is kept belongs to it
         if self._reference is not None:
-            out = jax.eval_shape(functools.partial(self._reference, **dict(static)), *avals)
+            out = jax.eval_shape(functools.partial(self._reference, **_named(static)), *avals)
         else:
             assert self._outputs is not None
-            out = self._outputs(*avals, **dict(static))
+            out = self._outputs(*avals, **_named(static))
         several = isinstance(out, tuple | list)
         out = list(out) if several else [out]
         if not out or not all(hasattr(x, "shape") and hasattr(x, "dtype") for x in out):
@@ -206,6 +213,13 @@ class CustomOp:
 
     def _arguments(self, avals: Any, outs: Any, static: Static) -> tuple[tuple[Any, ...], ...]:
         """The parameters of the kernel for these operands and results. Raises `TypeError` where they don't fit."""
+        templates = {p.name for p in self._parameters if p.kind == "template"}
+        unknown = {name for name, *_ in static} - templates
+        if unknown:
+            raise TypeError(
+                f"{self._name}: the kernel has no ti.template() parameters {sorted(unknown)}; operands are given by "
+                "position"
+            )
         given = [(f"operand {i}", x) for i, x in enumerate(avals)] + [(f"result {i}", x) for i, x in enumerate(outs)]
         arrays = [p for p in self._parameters if p.kind != "template"]
         if len(arrays) != len(given):
@@ -213,13 +227,9 @@ class CustomOp:
                 f"{self._name}: the kernel has {len(arrays)} parameters for operands and results, and got "
                 f"{len(avals)} operands and {len(outs)} results"
             )
-        templates = {p.name for p in self._parameters if p.kind == "template"}
-        missing = templates - {name for name, _ in static}
+        missing = templates - {name for name, *_ in static}
         if missing:
             raise TypeError(f"{self._name}: static arguments are missing: {sorted(missing)}; give them by keyword")
-        unknown = {name for name, _ in static} - templates
-        if unknown:
-            raise TypeError(f"{self._name}: the kernel has no ti.template() parameters {sorted(unknown)}")
         real = _precision(avals, outs)
         matched = {}
         for parameter, (place, x) in zip(arrays, given, strict=True):
@@ -227,7 +237,8 @@ class CustomOp:
             wanted = {"float": real, "int": "i32"}.get(parameter.dtype or "", parameter.dtype)
             element = _ELEMENTS[x.dtype.name]
             if wanted is not None and wanted not in element.kinds:
-                raise TypeError(f"{where} is {x.dtype.name}; the kernel wants {wanted}")
+                more = ", which needs jax_enable_x64" if wanted[1:] == "64" and jnp.result_type(float) != "f8" else ""
+                raise TypeError(f"{where} is {x.dtype.name}; the kernel wants {wanted}{more}")
             dtype = wanted or element.kinds[0]
             if parameter.kind == "scalar":
                 if place.startswith("result"):
@@ -248,7 +259,7 @@ class CustomOp:
 
     def plain(self, operands: Any, static: Static) -> list[Array]:
         assert self._reference is not None  # `kernel` refused
-        return _listed(self._reference(*operands, **dict(static)))
+        return _listed(self._reference(*operands, **_named(static)))
 
     def kernel(self, avals: Any, impl: str, static: Static, *, cpu: bool) -> str | None:
         """The name of the compiled kernel, or `None` where the reference is to run."""
@@ -268,7 +279,7 @@ class CustomOp:
         if why:
             return None
         arguments = self._arguments(avals, outs, static)
-        request = capture(self._kernel, arguments, len(avals), dict(static), _precision(avals, outs))
+        request = capture(self._kernel, arguments, len(avals), _named(static), _precision(avals, outs))
         ranks = [-1 if part[0] == "scalar" else part[2] for part in arguments if part[0] != "template"]
         codes = [_ELEMENTS[x.dtype.name].code for x in (*avals, *outs)]
         return _compiler.load(self._kernel_name, request, len(avals), tuple(zip(codes, ranks, strict=True)))
@@ -282,7 +293,7 @@ class CustomOp:
         if self._jvp == "reference":
             _, moves = jax.jvp(lambda *operands: self.plain(operands, static), tuple(primals), tuple(tangents))
             return custom(self, *primals, impl=impl, static=static), moves
-        pair = self._jvp(tuple(primals), tuple(tangents), **dict(static))  # pyright: ignore[reportCallIssue]
+        pair = self._jvp(tuple(primals), tuple(tangents), **_named(static))  # pyright: ignore[reportCallIssue]
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(f"{self._name}: jvp gave {type(pair).__name__}; expected the pair (results, tangents)")
         out, moves = map(_listed, pair)
@@ -314,7 +325,7 @@ class CustomOp:
             found = iter(jax.linear_transpose(of_unknown, *(operands[i] for i in places))(list(cts)))
             return [next(found) if u else None for u in unknown]
         several = self._shapes(tuple(operands), static)[1]
-        out = self._transpose(tuple(cts) if several else cts[0], *operands, **dict(static))  # pyright: ignore
+        out = self._transpose(tuple(cts) if several else cts[0], *operands, **_named(static))  # pyright: ignore
         out = _listed(out)
         if len(out) != len(operands):
             raise TypeError(
@@ -347,10 +358,10 @@ class CustomOp:
 
             out = jax.lax.map(one, [x for x, m in zip(operands, mapped, strict=True) if m])
             return out, [True] * len(out)
-        out, of_out = self._batching(size, list(mapped), *operands, **dict(static))
+        out, of_out = self._batching(size, list(mapped), *operands, **_named(static))
         out = _listed(out)
         of_out = [of_out] if isinstance(of_out, bool) else list(of_out)
-        items = [jax.ShapeDtypeStruct(x.shape[m:], x.dtype) for x, m in zip(operands, mapped, strict=True)]
+        items = [_aval(x, m) for x, m in zip(operands, mapped, strict=True)]
         expected = self.outputs(items, static)
         if len(out) != len(expected) or len(of_out) != len(expected):
             raise TypeError(
@@ -449,6 +460,26 @@ def _dtype(annotation: Any) -> str | None:
     return (
         annotation.to_string() if hasattr(annotation, "to_string") and "DataType" in type(annotation).__name__ else None
     )
+
+
+def _types(value: Any) -> Any:
+    return (type(value), *map(_types, value)) if isinstance(value, tuple) else type(value)
+
+
+def _named(static: Static) -> dict[str, Any]:
+    return {name: value for name, value, _ in static}
+
+
+def _holds(dtype: np.dtype[Any], x: complex) -> bool:
+    """Whether a Python number can be of a dtype, but for rounding."""
+    if dtype.kind not in "iu":
+        return not isinstance(x, complex)
+    return isinstance(x, int) and np.iinfo(dtype).min <= x <= np.iinfo(dtype).max
+
+
+def _aval(x: Any, first: int = 0) -> jax.ShapeDtypeStruct:
+    """What the reference sees of an operand, without its `first` dimensions. It promotes a weakly typed one less."""
+    return jax.ShapeDtypeStruct(x.shape[first:], x.dtype, weak_type=getattr(x, "weak_type", False))
 
 
 def _unsupported(avals: Any, outs: Any) -> str:

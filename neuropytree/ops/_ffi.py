@@ -53,7 +53,10 @@ class _Operator(Primitive):
 
 def _varying(x: Any) -> frozenset[Any]:
     """The mesh axes of `jax.shard_map` over which a value varies."""
-    of = jax.typeof(x)
+    return _axes(jax.typeof(x))
+
+
+def _axes(of: Any) -> frozenset[Any]:
     return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
 
 
@@ -358,8 +361,16 @@ def _leading(x: Array, dim: int | None) -> Array:
     return jnp.expand_dims(x, 0) if dim is None else jnp.moveaxis(x, dim, 0)
 
 
+def _struct(aval: Any) -> jax.ShapeDtypeStruct:
+    place: dict[str, Any] = {}
+    if _axes(aval):  # inside `jax.shard_map`
+        own = {"manual_axis_type": aval.mat} if hasattr(aval, "mat") else {"vma": aval.vma}
+        place = {"sharding": aval.sharding, **own}
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type, **place)
+
+
 class Rules(Protocol):
-    """What `custom` asks of a user's operator. `static` are pairs of names and values."""
+    """What `custom` asks of a user's operator. `static` is the operator's own affair, and hashable."""
 
     def outputs(self, avals: Any, static: Any) -> list[jax.ShapeDtypeStruct]: ...
     def plain(self, operands: Any, static: Any) -> list[Array]: ...
@@ -371,18 +382,23 @@ class Rules(Protocol):
     ) -> tuple[list[Array], list[bool]]: ...
 
 
-def custom(rules: Rules, *operands: Array, impl: str, static: tuple[tuple[str, Any], ...]) -> list[Array]:
+def custom(rules: Rules, *operands: Array, impl: str, static: Any) -> list[Array]:
     """A function with a kernel that was compiled while the program runs, under the rules that its user gave."""
     return _custom.bind(*operands, rules=rules, impl=impl, static=static)
 
 
 def _make_custom() -> Primitive:
     name = "npt_custom"
-    operator = Primitive(name)
+    operator = _Operator(name)
     operator.multiple_results = True
 
     def abstract(*avals: Any, rules: Rules, static: Any, **_: Any) -> list[ShapedArray]:
-        return [ShapedArray(x.shape, x.dtype) for x in rules.outputs(avals, static)]
+        out = rules.outputs(avals, static)
+        axes = tuple(sorted(frozenset().union(*map(_axes, avals)), key=str))
+        if not axes:
+            return [ShapedArray(x.shape, x.dtype) for x in out]
+        varying = lambda: [jax.lax.pcast(jnp.zeros(x.shape, x.dtype), axes, to="varying") for x in out]  # noqa: E731
+        return jax.make_jaxpr(varying)().out_avals
 
     def lower(ctx: Any, *operands: Any, rules: Rules, impl: str, static: Any, cpu: bool) -> Any:
         target = rules.kernel(ctx.avals_in, impl, static, cpu=cpu)
@@ -400,9 +416,7 @@ def _make_custom() -> Primitive:
 
     def transpose(cts: Any, *operands: Any, rules: Rules, static: Any, **_: Any) -> list[Any]:
         unknown = [ad.is_undefined_primal(x) for x in operands]
-        avals = [
-            jax.ShapeDtypeStruct(x.aval.shape, x.aval.dtype) if u else x for x, u in zip(operands, unknown, strict=True)
-        ]
+        avals = [_struct(x.aval) if u else x for x, u in zip(operands, unknown, strict=True)]
         out = rules.transpose([ad.instantiate_zeros(ct) for ct in cts], avals, unknown, static)
         return [ad.Zero(x.aval) if u and d is None else d for x, u, d in zip(operands, unknown, out, strict=True)]
 

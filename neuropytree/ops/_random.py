@@ -101,11 +101,12 @@ def _rest_of_log(x: Word) -> Word:
 
 
 def uniform(first: Word, second: Word, dtype: Any) -> Array:
-    """Uniform on [0, 1): 24 bits of the first word, or, in float64, 53 bits of both."""
+    """Uniform on [0, 1): as many of the first bits as the dtype can tell apart from 1, in float64 of both words."""
     if np.dtype(dtype) == np.float64:
         high, low = _shift(first, 5).astype(dtype), _shift(second, 6).astype(dtype)
         return (high * 2.0**26 + low) * 2.0**-53
-    return (_shift(first, 8).astype(jnp.float32) * 2.0**-24).astype(dtype)
+    bits = jnp.finfo(dtype).nmant + 1
+    return (_shift(first, 32 - bits).astype(jnp.float32) * 2.0**-bits).astype(dtype)
 
 
 def exponential(x: Word, dtype: Any) -> Array:
@@ -157,9 +158,9 @@ def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
 
     **Arguments:**
 
-    - `seed`: a whole number of 32 bits, or an array of them.
+    - `seed`: a whole number of 32 bits, or an integer array.
     - `counters`: at least one, whole numbers or integer arrays (such as the number of a neuron and of a step); all
-      broadcast against each other.
+      broadcast against each other. Of arrays of 64 bits the lower half counts.
 
     **Returns:** two uint32 arrays.
 
@@ -189,7 +190,8 @@ def counter_bits(seed: ArrayLike, *counters: ArrayLike) -> tuple[Word, Word]:
 
 
 def counter_uniform(seed: ArrayLike, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
-    """Uniform on [0, 1), from `counter_bits(seed, *counters)`: a multiple of 2^-24, or of 2^-53 in float64.
+    """Uniform on [0, 1), from `counter_bits(seed, *counters)`: a multiple of 2^-24, of 2^-53 in float64, of 2^-11 in
+    float16 and of 2^-8 in bfloat16.
 
     Arguments and errors as for `counter_bits`; `dtype` defaults to JAX's default float.
 
@@ -272,7 +274,7 @@ def counter_integers(low: ArrayLike, high: ArrayLike, seed: ArrayLike, *counters
         npt.ops.counter_integers(0, 6, 42, jnp.arange(5))
         ```
     """
-    if isinstance(low, int) and isinstance(high, int) and not -(2**31) <= low < high < 2**31:
+    if isinstance(low, int | np.integer) and isinstance(high, int | np.integer) and not -(2**31) <= low < high < 2**31:
         raise ValueError(f"low is {low} and high {high}; expected -2^31 <= low < high < 2^31")
     x, _ = counter_bits(seed, *counters)
     x, low, high = jnp.broadcast_arrays(x, word(low, "low"), word(high, "high"))

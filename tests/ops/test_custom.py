@@ -1,11 +1,13 @@
 """Operators of a user's own, against NumPy; what is said where something is missing; and Taichi sessions left alone."""
 
+import functools
 import math
 import os
 import subprocess
 import sys
 import threading
 import types
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -247,6 +249,13 @@ def test_static_arguments_closures_and_nested_loops(compiled):
         op(x, n=[2], mode="")
 
 
+def test_static_arguments_that_are_equal_but_of_another_type():
+    op = npt.ops.custom_op(reference=lambda x, n: x if isinstance(n[0], float) else x - x)
+    x = jnp.asarray(1)
+    assert [op(x, n=(n,)) for n in (1, 1.0, 1)] == [0, 1, 0]
+    assert jax.jit(lambda x: [op(x, n=(n,)) for n in (1, 1.0, 1)])(x) == [0, 1, 0]
+
+
 @ti.kernel
 def maths(x: ti.types.ndarray(dtype=ti.f64, ndim=1), y: ti.types.ndarray(dtype=ti.f64, ndim=2)):
     for i in x:
@@ -312,6 +321,31 @@ def test_own_rules(rule, impl, compiled):
     np.testing.assert_allclose(got, jax.vmap(jax.grad(loss(reference)), (0, None))(xs, w), rtol=TOLERANCE)
 
 
+def test_shard_map(impl, compiled):
+    """One device is enough to see that a value varies over the mesh, or doesn't."""
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread, same = jax.sharding.PartitionSpec("d"), jax.sharding.PartitionSpec()
+    reference = lambda x, w: w * x[::-1]  # noqa: E731
+    jvp = lambda p, t: (call(*p), call(t[0], p[1]) + call(p[0], t[1]))  # noqa: E731
+    x, w = jnp.array([[1.0, 2.0, 4.0]]), jnp.array([0.5, -1.0, 3.0])
+    for rule in (jvp, "reference"):
+        op = npt.ops.custom_op(
+            kernel=linear, reference=reference, jvp=rule, transpose="reference", batching="sequential"
+        )
+        call = functools.partial(op, impl=impl)
+
+        def loss(f, x, w):
+            def part(x, w):
+                y, _ = jax.lax.scan(lambda y, _: (jax.vmap(f, (0, None))(y, w), None), x, length=2)
+                return jax.lax.psum(jnp.sum(y**2), "d")
+
+            return jax.shard_map(part, mesh=mesh, in_specs=(spread, same), out_specs=same)(x, w)
+
+        got, want = (jax.jit(jax.grad(functools.partial(loss, f), (0, 1)))(x, w) for f in (call, reference))
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=TOLERANCE)
+
+
 def test_what_is_missing_is_said():
     op = npt.ops.custom_op(kernel=linear, reference=lambda x, w: w * x[::-1], name="mirror")
     x = jnp.ones(3)
@@ -367,6 +401,15 @@ def test_definitions_that_are_refused():
     def vectors(x: ti.types.ndarray(dtype=ti.math.vec3, ndim=1)):
         x[0] = 0.0
 
+    @ti.data_oriented
+    class Owner:
+        @ti.kernel
+        def method(self, x: ti.types.ndarray(), y: ti.types.ndarray()):
+            y[0] = x[0]
+
+    for method in (Owner.method, Owner().method):
+        with pytest.raises(TypeError, match="expected a function decorated with ti.kernel, no method"):
+            npt.ops.custom_op(kernel=method, reference=reference)
     with pytest.raises(TypeError, match="returns a value; results are its last parameters"):
         npt.ops.custom_op(kernel=returns, reference=reference)
     with pytest.raises(TypeError, match="parameter 'x' is"):
@@ -389,10 +432,43 @@ def test_operands_that_do_not_fit():
     scaled = npt.ops.custom_op(kernel=several, outputs=lambda x, gain: (x, x))
     with pytest.raises(TypeError, match=r"'gain' of the kernel, is int32; the kernel wants f64"):
         scaled(jnp.ones(3), jnp.asarray(1, jnp.int32))
+    scaled = npt.ops.custom_op(kernel=several, reference=several_reference)
+    with pytest.raises(TypeError, match=r"no ti.template\(\) parameters \['gain'\]; operands are given by position"):
+        scaled(jnp.ones(3), gain=2.0)
+    with pytest.raises(TypeError, match=r"must be hashable, got .*; operands are given by position"):
+        scaled(jnp.ones(3), gain=jnp.ones(()))
     with pytest.raises(ValueError, match="impl is 'fast'"):
         scaled(jnp.ones(3), 1.0, impl="fast")
     with pytest.raises(TypeError, match="expected an array or a tuple of arrays"):
         npt.ops.custom_op(kernel=double, reference=lambda x: {"y": x})(jnp.ones(3))
+
+
+@ti.kernel
+def repeat(x: ti.types.ndarray(), n: ti.i64, k: ti.u8, gain: float, y: ti.types.ndarray()):
+    for i in x:
+        y[i] = gain * x[i] * n + k
+
+
+def test_python_numbers_are_what_the_kernel_wants_or_are_refused(compiled):
+    op = npt.ops.custom_op(kernel=repeat, outputs=lambda x, *_: jax.ShapeDtypeStruct(x.shape, float))
+    # a float is as precise as a result too
+    np.testing.assert_allclose(op(np.arange(3), 2**40, 255, 0.1), 0.1 * 2**40 * np.arange(3) + 255, rtol=1e-15)
+    for n, k, gain, message in (
+        (2.5, 1, 1.0, r"operand 1, 'n' of the kernel, is 2.5; the kernel wants int64"),
+        (2**63, 1, 1.0, r"'n' of the kernel, is 9223372036854775808; the kernel wants int64"),
+        (1, -1, 1.0, r"operand 2, 'k' of the kernel, is -1; the kernel wants uint8"),
+        (1, 1, 1j, r"operand 3, 'gain' of the kernel, is 1j; the kernel wants float64"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            op(np.arange(3.0), n, k, gain)
+    with jax.enable_x64(False):
+        op = npt.ops.custom_op(kernel=several, reference=several_reference)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert op(np.ones(3), 2.0)[0].dtype == np.float32  # NumPy's default is float64
+        op = npt.ops.custom_op(kernel=repeat, outputs=lambda x, *_: x)
+        with pytest.raises(TypeError, match="is int32; the kernel wants i64, which needs jax_enable_x64"):
+            op(np.ones(3), 1, 1, 1.0)
 
 
 class Weird:
@@ -415,6 +491,12 @@ def test_kernels_that_cannot_be_compiled(compiled):
     @ti.kernel
     def wrong(x: ti.types.ndarray(), y: ti.types.ndarray()):
         y[0] = undefined_name  # noqa: F821 # pyright: ignore
+
+    @ti.kernel
+    def checks(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            assert x[i] > 0
+            y[i] = x[i]
 
     @ti.kernel
     def calls(x: ti.types.ndarray(), y: ti.types.ndarray()):
@@ -440,6 +522,21 @@ def test_kernels_that_cannot_be_compiled(compiled):
     def calls_real(x: ti.types.ndarray(), y: ti.types.ndarray()):
         y[0] = real(1)
 
+    @ti.kernel
+    def early(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        y[0] = later
+
+    with pytest.raises(ValueError, match="kernel 'early' uses later, and not all of them are defined yet"):
+        npt.ops.custom_op(kernel=early, outputs=lambda x: x)(jnp.ones(3))
+    later = 1
+
+    @ti.kernel
+    def largest(x: ti.types.ndarray(), y: ti.types.ndarray()):
+        for i in x:
+            ti.atomic_max(y[0], x[i])
+
+    with pytest.raises(RuntimeError, match=r"kernel 'largest' failed: .*Not supported.*ti.atomic_max of 8 bits"):
+        npt.ops.custom_op(kernel=largest, outputs=lambda x: x)(jnp.ones(3, jnp.int8))
     x = jnp.ones(3)
     for kernel, error, message in (
         (overwrites, ValueError, r"writes to its operands \['x'\]"),
@@ -447,7 +544,8 @@ def test_kernels_that_cannot_be_compiled(compiled):
         (calls_real, TypeError, "calls the real_func 'real': make that a ti.func"),
         (random, ValueError, r"needs Taichi's runtime \(its context.*no ti.random"),
         (uses_field, TypeError, r"kernel 'uses_field' uses weird, a .*Weird, which is not among its parameters"),
-        (wrong, ValueError, r"kernel 'wrong' can't be compiled: .*undefined_name"),
+        (checks, ValueError, r"needs Taichi's runtime .*assert"),
+        (wrong, ValueError, r"kernel 'wrong' can't be compiled: \w+: line 3 of 'wrong':.*undefined_name"),
         (calls, TypeError, r"calls the kernel 'double': make that a ti.func"),
     ):
         with pytest.raises(error, match=f"(?s){message}"):
@@ -459,6 +557,11 @@ def test_without_a_kernel_the_reference_runs(monkeypatch):
     np.testing.assert_array_equal(jax.vmap(jax.grad(op))(jnp.ones(2)), [2.0, 2.0])
     with pytest.raises(ValueError, match="impl='taichi' can't be had: no kernel was given"):
         op(1.0, impl="taichi")
+    scaled = npt.ops.custom_op(reference=lambda x, gain: x * gain, jvp="reference", batching="sequential")
+    for dtype in (jnp.float16, jnp.float32):  # a Python number leaves it as it is
+        x = jnp.ones(2, dtype)
+        assert scaled(x, 2.0).dtype == jax.vmap(scaled, (0, None))(x, 2.0).dtype == dtype
+        assert jax.jit(jax.grad(lambda x: scaled(x, 2.0).sum()))(x).dtype == dtype
     monkeypatch.setattr(_bridge, "load", lambda: _bridge.Bridge(False, "no library here"))
     op = npt.ops.custom_op(kernel=double, reference=lambda x: 2 * x)
     assert op(jnp.asarray([3.0])).tolist() == [6.0]  # and no warning
@@ -480,7 +583,10 @@ def test_the_cache(compiled, tmp_path, monkeypatch):
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # damaged
     np.testing.assert_array_equal(call(), x)
     assert file.read_bytes() == whole
-    assert npt.ops.clear_kernel_cache() == 1 and npt.ops.kernel_cache_info().files == 0
+    (tmp_path / "own" / "other.kernel.new").write_bytes(whole)  # another process is writing
+    (tmp_path / "own" / "gone.kernel").symlink_to("nothing")  # and has removed one since the folder was read
+    assert npt.ops.kernel_cache_info().files == 1
+    assert npt.ops.clear_kernel_cache() == 3 and npt.ops.kernel_cache_info().files == 0
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NEUROPYTREE_CACHE", str(tmp_path / "file" / "below"))
     _compiler._warn.cache_clear()
@@ -515,11 +621,11 @@ import warnings; warnings.simplefilter("ignore")
 import jax, jax.numpy as jnp, numpy as np
 import taichi as ti
 import neuropytree as npt
-RATE = 3.0
+RATE, WORDS = 3.0, {"a", "b", "c", "d", "e"}  # a set has another order in every process
 @ti.kernel
 def grow(x: ti.types.ndarray(), y: ti.types.ndarray()):
     for i in x:
-        y[i] = RATE * x[i]
+        y[i] = RATE * x[i] if ti.static("a" in WORDS) else 0
 op = npt.ops.custom_op(kernel=grow, outputs=lambda x: x, batching="sequential")
 x = jnp.arange(5, dtype=jnp.float32)
 """
@@ -546,7 +652,10 @@ open(sys.argv[1], "wb").write(data)
 print("done", npt.ops.kernel_cache_info().files)
 """
     )
-    racers = [run(first, tmp_path / f"out{k}", NEUROPYTREE_CACHE=str(tmp_path / "cache")) for k in range(2)]
+    racers = [
+        run(first, tmp_path / f"out{k}", NEUROPYTREE_CACHE=str(tmp_path / "cache"), PYTHONHASHSEED=str(k))
+        for k in range(2)
+    ]
     said = [racer.communicate()[0] for racer in racers]
     assert all("done 1" in text for text in said), said
     assert (tmp_path / "out0").read_bytes() == (tmp_path / "out1").read_bytes()  # the name is the same

@@ -98,7 +98,10 @@ def test_transformations_and_shapes():
     each = jax.vmap(lambda s: npt.ops.counter_normal(s, jnp.arange(3), 4))(jnp.arange(5))
     np.testing.assert_array_equal(each[2], npt.ops.counter_normal(2, np.arange(3), 4))
     assert npt.ops.counter_uniform(1, 2).shape == ()
-    assert npt.ops.counter_uniform(1, 2, dtype=jnp.bfloat16).dtype == jnp.bfloat16
+    for dtype in (jnp.float16, jnp.bfloat16):
+        narrow = npt.ops.counter_uniform(1, jnp.arange(10_000), dtype=dtype)
+        assert narrow.dtype == dtype and narrow.min() == 0 and 0.99 < float(narrow.max()) < 1
+        assert abs(float(narrow.astype(float).mean()) + 0.5 * jnp.finfo(dtype).epsneg.astype(float) - 0.5) < 0.015
 
 
 def test_wrong_arguments_are_named():
@@ -110,8 +113,9 @@ def test_wrong_arguments_are_named():
         npt.ops.counter_bits(1, 0.5)
     with pytest.raises(TypeError, match="dtype is int32; expected a floating one"):
         npt.ops.counter_normal(1, 2, dtype=jnp.int32)
-    with pytest.raises(ValueError, match="low is 3 and high 3"):
-        npt.ops.counter_integers(3, 3, 1, 2)
+    for number in (int, np.int64):
+        with pytest.raises(ValueError, match="low is 3 and high 3"):
+            npt.ops.counter_integers(3, number(3), 1, 2)
 
 
 KERNEL = """
@@ -120,10 +124,10 @@ import numpy as np
 import taichi as ti
 from neuropytree.ops.taichi import bernoulli, exponential, fold, integer, normal, stream, uniform
 
-ti.init(arch=ti.x64, fast_math=False, offline_cache=False, log_level=ti.ERROR)
 words = np.load(sys.argv[1])["words"]
 found = {}
 for name, real in (("float32", ti.f32), ("float64", ti.f64)):
+    ti.init(arch=ti.x64, default_fp=real, fast_math=False, offline_cache=False, log_level=ti.ERROR)
 
     @ti.kernel
     def draw(words: ti.types.ndarray(ti.u32, 1), out: ti.types.ndarray(real, 2), p: real):
@@ -135,8 +139,9 @@ for name, real in (("float32", ti.f32), ("float64", ti.f64)):
             out[2, i] = exponential(words[i], real)
             out[3, i] = bernoulli(a, p)
             out[4, i] = integer(b, -5, 1000)
+            out[5, i] = uniform(a, b, float)
 
-    out = np.zeros((5, len(words)), name)
+    out = np.zeros((6, len(words)), name)
     draw(words, out, 0.3)
     found[name] = out
 np.savez(sys.argv[1], **found)
@@ -161,6 +166,7 @@ def test_kernels_have_the_same_bits(tmp_path):
             _random.exponential(words, dtype),
             npt.ops.counter_bernoulli(np.asarray(0.3, dtype), -7, n, words, 9),
             np.asarray(second.astype(jnp.uint64) * np.uint64(1005) >> np.uint64(32)).astype(np.int64) - 5,
+            npt.ops.counter_uniform(-7, n, words, 9, dtype=dtype),
         ]
         for got, x in zip(found[np.dtype(dtype).name], want, strict=True):
             np.testing.assert_array_equal(got, np.asarray(x).astype(dtype))

@@ -82,7 +82,13 @@ class _Pickler(pickle.Pickler):
         """What a function refers to beyond its own variables, by name."""
         tree = ast.parse(_source(function))
         closure = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        outer = {name: cell.cell_contents for name, cell in closure}
+        try:
+            outer = {name: cell.cell_contents for name, cell in closure}
+        except ValueError:
+            free = ", ".join(function.__code__.co_freevars)
+            raise ValueError(
+                f"kernel '{self.kernel}' uses {free}, and not all of them are defined yet: do so before its first call"
+            ) from None
         used = {node.id for part in _body(tree) for node in ast.walk(part) if isinstance(node, ast.Name)}
         found = {}
         for name in sorted(used - _own(function.__code__) | set(outer)):
@@ -115,6 +121,10 @@ class _Pickler(pickle.Pickler):
                 f"kernel '{self.kernel}' uses {name}, {what}, which is not among its parameters: pass arrays as "
                 "operands, and numbers as operands, static arguments or Python constants"
             )
+
+    def persistent_id(self, value: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """A set of strings has another order in every process."""
+        return (type(value), sorted(value, key=repr)) if type(value) in (set, frozenset) else None
 
     def reducer_override(self, value: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if isinstance(value, types.ModuleType):
@@ -156,6 +166,10 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         return super().find_class(_HERE if module.endswith("ops.taichi._capture") else module, name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, items = pid
+        return kind(items)
 
 
 _FOLDERS: list[pathlib.Path] = []  # where the process that compiles puts sources

@@ -265,17 +265,20 @@ def compile_captured(folder: str) -> None:
         start(precision)
         ir = to_ir({kernel.__name__: kernel}, templates)[kernel.__name__]
         check_layout(ir, parameters)
+        try:
+            code = to_object(ir, FUNCTION, cpu="native")
+        except ValueError as error:
+            raise ValueError(str(error).replace(repr(FUNCTION), repr(kernel.__name__))) from None
         names = [
             p.name for p, (kind, *_) in zip(kernel._primal.arguments, parameters, strict=True) if kind != "template"
         ]
         if inputs := sorted(names[i] for i in written(ir) if i < operands):
             raise ValueError(f"it writes to its operands {inputs}, which others may still read: write to results only")
-        try:
-            (out / "kernel.o").write_bytes(to_object(ir, FUNCTION, cpu="native"))
-        except ValueError as error:
-            raise ValueError(str(error).replace(repr(FUNCTION), repr(kernel.__name__))) from None
+        (out / "kernel.o").write_bytes(code)
     except Exception as error:
-        (out / "error.txt").write_text(f"{type(error).__name__}: {str(error).replace(f'{out}/', '').strip()}")
+        # Lines are counted from the first of each function: its file here is none of the user's.
+        text = re.sub(r'File "[^"\n]*/(\w+)_\d+\.py", line (\d+), in \w+', r"line \2 of '\1'", str(error))
+        (out / "error.txt").write_text(f"{type(error).__name__}: {text.strip()}")
 
 
 if __name__ == "__main__":

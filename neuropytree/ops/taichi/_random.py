@@ -1,14 +1,15 @@
 """Counter-based random numbers for kernels, the same bits as `neuropytree.ops.counter_bits` and its companions give.
 
-A stream is a pair of words, `stream(seed, a, b)`; `words(stream, c)` is the pair of words of counter `c` in it, and
-`fold(stream, c)` the same pair as a stream of its own. A word becomes a number by `uniform`, `normal`, ... No state, no
-order: any number can be had at any time.
+A stream is a pair of words, `first, second = stream(seed, a, b)`; `fold(first, second, c)` is the pair of words of
+counter `c` in it, and a stream of its own. A word becomes a number by `uniform`, `normal`, ... of `ti.f32`,
+`ti.f64` or `float`. No state, no order: any number can be had at any time.
 """
 
 # Taichi reads annotations as objects, which are no types; no `from __future__ import annotations` either.
 # pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
 import taichi as ti
+from taichi.lang.util import cook_dtype
 
 from ._constants import LN2, LOG, MIX, MULTIPLIER, QUANTILE, ROUNDS, STEP, WEYL
 
@@ -89,7 +90,7 @@ def _rest_of_log(word):
 @ti.func
 def uniform(first, second, dtype: ANY):
     """Uniform on [0, 1): 24 bits of the first word as f32, 53 bits of both as f64."""
-    if ti.static(dtype == ti.f32):
+    if ti.static(cook_dtype(dtype) != ti.f64):
         return ti.cast(ti.cast(first >> ti.u32(8), ti.i32), ti.f32) * ti.f32(2.0**-24)
     else:
         high = ti.cast(ti.cast(first >> ti.u32(5), ti.i32), ti.f64)
