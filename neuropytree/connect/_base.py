@@ -72,6 +72,19 @@ def check_sizes(in_size: int, out_size: int) -> None:
             raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
 
 
+def check_vector(name: str, x: Any, size: int) -> None:
+    if np.shape(x) != (size,):
+        raise ValueError(f"{name} has shape {np.shape(x)}; expected ({size},) (jax.vmap adds batch dimensions)")
+
+
+def accumulator(acc: Array | None, size: int, weight: Array) -> Array:
+    """What a product is added to: the operators believe its size, and write wherever an index says."""
+    if acc is None:
+        return jnp.zeros(size, weight.dtype)
+    check_vector("acc", acc, size)
+    return acc
+
+
 def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | None) -> Array:
     """`weight` as a leaf: shape `()`, or `shape` if it is one for each edge.
 

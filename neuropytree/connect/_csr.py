@@ -11,7 +11,7 @@ from ..ops import csr_matvec, csr_outer, csr_transposed_matvec
 from ..ops._common import LARGEST, Impl
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
-from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, check_vector, concrete, edge_weights
 from ._split import split_columns, split_rows
 
 _LINE = 64  # bytes; JAX copies an array that begins elsewhere
@@ -146,15 +146,17 @@ class CSR(AbstractConnectivity):
         return jnp.zeros(shape, self.weight.dtype)
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        acc = self._zeros((self.out_size,)) if acc is None else acc
+        acc = accumulator(acc, self.out_size, self.weight)
         return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        acc = self._zeros((self.in_size,)) if acc is None else acc
+        check_vector("y", y, self.out_size)
+        acc = accumulator(acc, self.in_size, self.weight)
         return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
+        check_vector("post", post, self.out_size)
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

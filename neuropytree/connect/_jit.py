@@ -14,7 +14,15 @@ from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer, Normal, Uniform
 from ..ops._common import Impl
 from ..ops._jit import WEIGHTS, Law, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, check_probability, check_sizes
+from ._base import (
+    AbstractConnectivity,
+    AbstractConnector,
+    Weight,
+    accumulator,
+    check_probability,
+    check_sizes,
+    check_vector,
+)
 
 
 class JIT(AbstractConnectivity):
@@ -94,27 +102,23 @@ class JIT(AbstractConnectivity):
         return int(np.asarray(degree).astype(np.int64).sum())
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        self._check("x", x, self.in_size)
-        acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+        check_vector("x", x, self.in_size)
+        acc = accumulator(acc, self.out_size, self.weight)
         return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        self._check("y", y, self.out_size)
-        acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        check_vector("y", y, self.out_size)
+        acc = accumulator(acc, self.in_size, self.weight)
         return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
-        self._check("pre", pre, self.in_size)
-        self._check("post", post, self.out_size)
+        check_vector("pre", pre, self.in_size)
+        check_vector("post", post, self.out_size)
         return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jit_dense(self.weight, self.seed, (self.in_size, self.out_size), **self._of)
-
-    def _check(self, name: str, x: Spikes, size: int) -> None:
-        if x.shape != (size,):
-            raise ValueError(f"{name} has shape {x.shape}; expected ({size},) (jax.vmap adds batch dimensions)")
 
 
 def as_seed(seed: ArrayLike) -> Int[Array, ""]:

@@ -257,3 +257,30 @@ def test_indices_lie_in_large_pages():
     w = npt.connect.CSR(np.arange(n) % 1024, [0, *range(1024, n + 1, 1024)], in_size=n // 1024, out_size=1024)
     for array in (w.indices, w.with_csc().csc[0]):
         assert wishes(array.unsafe_buffer_pointer() + array.nbytes // 2)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("rule", [*connector_bank().values(), "block"], ids=[*connector_bank(), "block"])
+def test_operands_of_another_size_are_named(rule, shared):
+    """The operators read and write wherever an index says, so it is here that a size is known to be wrong."""
+    weight = 0.5 if shared else npt.init.Normal()
+    if rule == "block":
+        w = npt.connect.Block([1, 0], [0, 1, 2], weight=0.5, block=(3, 3), in_size=6, out_size=6)
+    else:
+        w = rule(6, 6, weight=weight, key=jax.random.key(0))
+    right = jnp.ones(6)
+    for shape in ((3,), (9,), (1,), (), (2, 6)):
+        wrong = jnp.ones(shape)
+        for name, call in (
+            ("x", lambda z: w(z)),
+            ("y", lambda z: w.transpose(z)),
+            ("acc", lambda z: w(right, z)),
+            ("acc", lambda z: w.transpose(right, z)),
+            ("pre", lambda z: w.outer(z, right)),
+            ("post", lambda z: w.outer(right, z)),
+        ):
+            with pytest.raises(ValueError, match=rf"^{name} has shape {re.escape(str(shape))}; expected .*6"):
+                call(wrong)
+    for call in (lambda z: w(z), lambda z: w(right, z), lambda z: w.transpose(right, z)):
+        with pytest.raises(TypeError, match=r"(x|acc|weight).* is? ?float(64|32)"):
+            call(right.astype(jnp.float32))
