@@ -125,6 +125,8 @@ def make_operator(
 
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
+        if 0 in batch:
+            return operands[0]  # plus the sum over no items
         return reference(*operands[:count], batch=batch, **static)
 
     def quicker(target: str, *operands: Array, batch: Shape, impl: str, fresh: bool, **static: Any) -> Array:
@@ -141,6 +143,8 @@ def make_operator(
         target = kernel(acc, a, b, **hints, **static)
         if target not in kernels():
             return None
+        if 0 in batch:  # a loop over no items can't look at its first
+            return functools.partial(plain, batch=batch, impl=impl, **static)
         fresh = math.prod(batch) == 1 and f"{target}_fresh" in kernels() and _is_zero(into)
         return functools.partial(quicker, target, impl=impl, batch=batch, fresh=fresh, **static)
 
@@ -193,7 +197,11 @@ def _eager(primitive: Primitive) -> Callable[..., Any]:
     def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
         return jax.jit(lambda *operands: primitive.bind(*operands, **dict(items)))
 
-    return lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands)
+    def run(*operands: Any, **params: Any) -> Any:
+        with jax.disable_jit(False):  # under `jax.disable_jit()` too, or the program would come back here without end
+            return compiled(tuple(sorted(params.items())))(*operands)
+
+    return run
 
 
 def _register_lowerings(primitive: Primitive, plain: Callable[..., Any], native: Callable[..., Any]) -> None:

@@ -279,3 +279,22 @@ BLOCKS = jnp.asarray([0, 1, 3], jnp.int32)
 def test_operands_that_do_not_fit_are_named(call, error, match):
     with pytest.raises(error, match=match):
         call(npt.ops)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_of_nothing(family, impl):
+    case = Case(family, impl, 12, 9)
+    w, none = case.weight(), jnp.zeros((0, 12))
+    assert jax.vmap(lambda x: case.matvec(w, x))(none).shape == (0, 9)
+    slope = jax.grad(lambda w: jnp.sum(jax.vmap(lambda x: case.matvec(w, x))(none)))(w)
+    np.testing.assert_array_equal(slope, np.zeros(w.shape))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_jit(family, impl):
+    case = Case(family, impl, 12, 9)
+    w, x = case.weight(), case.events(12)
+    want = jax.value_and_grad(lambda w: jnp.sum(case.matvec(w, x)))(w)
+    with jax.disable_jit():
+        got = jax.value_and_grad(lambda w: jnp.sum(case.matvec(w, x)))(w)
+    jax.tree.map(np.testing.assert_allclose, got, want)
