@@ -69,11 +69,14 @@ class Dense(AbstractConnectivity):
         return ~jnp.eye(self.in_size, self.out_size, dtype=bool)
 
     def _shared(self, x: Array, out_size: int) -> Array:
-        total = jnp.broadcast_to(jnp.sum(x), (out_size,))
-        if not self.include_self:
-            common = min(self.in_size, self.out_size)
-            total = total.at[:common].add(-x[:common])
-        return self.weight * total
+        if self.include_self or x.size == 0:
+            return self.weight * jnp.broadcast_to(jnp.sum(x), (out_size,))
+        # The largest is added last and subtracted nowhere: it could be infinite, or too large for others to survive it.
+        largest = jnp.argmax(jnp.abs(x))
+        rest = jnp.sum(jnp.where(jnp.arange(x.size) == largest, jnp.zeros_like(x), x))
+        common = min(self.in_size, self.out_size)
+        total = jnp.broadcast_to(rest, (out_size,)).at[:common].add(-x[:common]) + x[largest]
+        return self.weight * total.at[largest].set(rest, mode="drop")
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         if self.weight.ndim == 2:
