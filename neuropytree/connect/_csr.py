@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops import csr_matvec, csr_outer, csr_transposed_matvec
+from ..ops import csr_matvec, csr_outer, csr_to_dense, csr_transposed_matvec
 from ..ops._common import LARGEST, Impl
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
@@ -160,9 +160,7 @@ class CSR(AbstractConnectivity):
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
-        rows, cols = self.edges()
-        values = jnp.broadcast_to(self.weight, self.indices.shape)[: len(rows)]
-        return self._zeros((self.in_size, self.out_size)).at[rows, cols].add(values)
+        return csr_to_dense(self.weight, self.indices, self.indptr, n_cols=self.out_size)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Pre and post neuron of each edge, as NumPy arrays of length `nnz`."""
