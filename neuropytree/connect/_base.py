@@ -92,6 +92,8 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
     """
     if isinstance(weight, AbstractInitializer):
         return weight(shape, key=key)
+    if jnp.iscomplexobj(weight):
+        raise TypeError(f"weight is {jnp.result_type(weight).name}; expected real numbers")
     array = as_parameter(weight)
     if array.shape not in ((), shape):
         raise ValueError(

@@ -119,7 +119,7 @@ def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] |
         raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy BSR matrix (matrix.tobsr() makes one)")
     count = int(matrix.indptr[-1])
     values = matrix.data[:count] if weight is None else weight
-    if weight is None and not np.issubdtype(matrix.data.dtype, np.floating):
+    if weight is None and not np.issubdtype(matrix.data.dtype, np.inexact):
         values = matrix.data[:count].astype(np.float64)
     in_size, out_size = matrix.shape
     return Block(
@@ -134,7 +134,7 @@ def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] |
 
 
 def _validate_block(block: Any, in_size: int, out_size: int) -> tuple[int, int]:
-    if len(block) != 2 or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
+    if np.shape(block) != (2,) or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
         raise ValueError(f"block is {block}; expected two whole numbers, (height, width), above 0")
     for name, n, side, size in (("in_size", in_size, "height", block[0]), ("out_size", out_size, "width", block[1])):
         if n % size:
