@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer
-from ..ops._common import Impl, check_floating
+from ..ops._common import Impl
 
 Weight = ArrayLike | AbstractInitializer
 
@@ -75,6 +75,19 @@ def check_sizes(in_size: int, out_size: int) -> None:
             raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
 
 
+def check_vector(name: str, x: Any, size: int) -> None:
+    if np.shape(x) != (size,):
+        raise ValueError(f"{name} has shape {np.shape(x)}; expected ({size},) (jax.vmap adds batch dimensions)")
+
+
+def accumulator(acc: Array | None, size: int, weight: Array) -> Array:
+    """What a product is added to: the operators believe its size, and write wherever an index says."""
+    if acc is None:
+        return jnp.zeros(size, weight.dtype)
+    check_vector("acc", acc, size)
+    return acc
+
+
 def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | None) -> Array:
     """`weight` as a leaf: shape `()`, or `shape` if it is one for each edge.
 
@@ -82,10 +95,11 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
     """
     if isinstance(weight, AbstractInitializer):
         return moved_to_large_pages(weight(shape, key=key))
+    if jnp.iscomplexobj(weight):
+        raise TypeError(f"weight is {jnp.result_type(weight).name}; expected real numbers")
     if isinstance(weight, np.ndarray) and weight.shape == shape:
         return in_large_pages(weight, jnp.result_type(float))
     array = as_parameter(weight)
-    check_floating("weight", array)
     if array.shape not in ((), shape):
         raise ValueError(
             f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge"

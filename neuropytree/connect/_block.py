@@ -9,8 +9,8 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops._bsr import bsr_matvec, bsr_outer, bsr_transposed_matvec
-from ..ops._common import Impl, check_shape
-from ._base import AbstractConnectivity, Weight, check_sizes, concrete, edge_weights
+from ..ops._common import Impl
+from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, check_vector, concrete, edge_weights
 from ._csr import _index_array
 
 
@@ -75,18 +75,17 @@ class Block(AbstractConnectivity):
         return int(self.weight.size)
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
-        check_shape("acc", acc, (self.out_size,))  # kernels believe that the indices fit
+        acc = accumulator(acc, self.out_size, self.weight)
         return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_shape("y", y, (self.out_size,))
-        acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+        check_vector("y", y, self.out_size)
+        acc = accumulator(acc, self.in_size, self.weight)
         return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (blocks, height, width)."""
-        check_shape("post", post, (self.out_size,))
+        check_vector("post", post, self.out_size)
         return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
@@ -120,7 +119,7 @@ def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] |
         raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy BSR matrix (matrix.tobsr() makes one)")
     count = int(matrix.indptr[-1])
     values = matrix.data[:count] if weight is None else weight
-    if weight is None and not np.issubdtype(matrix.data.dtype, np.floating):
+    if weight is None and not np.issubdtype(matrix.data.dtype, np.inexact):
         values = matrix.data[:count].astype(np.float64)
     in_size, out_size = matrix.shape
     return Block(
@@ -135,7 +134,7 @@ def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] |
 
 
 def _validate_block(block: Any, in_size: int, out_size: int) -> tuple[int, int]:
-    if len(block) != 2 or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
+    if np.shape(block) != (2,) or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
         raise ValueError(f"block is {block}; expected two whole numbers, (height, width), above 0")
     for name, n, side, size in (("in_size", in_size, "height", block[0]), ("out_size", out_size, "width", block[1])):
         if n % size:

@@ -7,14 +7,16 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops import csr_matvec, csr_outer, csr_transposed_matvec
-from ..ops._common import LARGEST, Impl, check_shape
+from ..ops import csr_matvec, csr_outer, csr_to_dense, csr_transposed_matvec
+from ..ops._common import LARGEST, Impl
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
 from ._base import (
     AbstractConnectivity,
     Weight,
+    accumulator,
     check_sizes,
+    check_vector,
     concrete,
     edge_weights,
     in_large_pages,
@@ -152,24 +154,21 @@ class CSR(AbstractConnectivity):
         return jnp.zeros(shape, self.weight.dtype)
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        acc = self._zeros((self.out_size,)) if acc is None else acc
-        check_shape("acc", acc, (self.out_size,))  # kernels believe that the indices fit
+        acc = accumulator(acc, self.out_size, self.weight)
         return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_shape("y", y, (self.out_size,))
-        acc = self._zeros((self.in_size,)) if acc is None else acc
+        check_vector("y", y, self.out_size)
+        acc = accumulator(acc, self.in_size, self.weight)
         return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
-        check_shape("post", post, (self.out_size,))
+        check_vector("post", post, self.out_size)
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
-        rows, cols = self.edges()
-        values = jnp.broadcast_to(self.weight, self.indices.shape)[: len(rows)]
-        return self._zeros((self.in_size, self.out_size)).at[rows, cols].add(values)
+        return csr_to_dense(self.weight, self.indices, self.indptr, n_cols=self.out_size)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Pre and post neuron of each edge, as NumPy arrays of length `nnz`."""

@@ -5,18 +5,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
-from ..ops._common import Impl
+from ..ops._common import Impl, as_events, as_weight
 from ..ops._dense import dense_matvec, dense_outer, dense_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, check_sizes, edge_weights
+from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_vector, edge_weights
 
 
-def _as_float(x: Spikes, weight: Array) -> Array:
-    return jnp.asarray(x).astype(weight.dtype)
+def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
+    check_vector(name, x, size)
+    return as_events(name, x, weight.dtype).astype(weight.dtype)
 
 
-def _check(name: str, x: Array, size: int) -> None:
-    if x.shape != (size,):
-        raise ValueError(f"{name} has shape {x.shape}; expected ({size},) (jax.vmap adds batch dimensions)")
+def _add(acc: Array | None, y: Array) -> Array:
+    return y if acc is None else accumulator(acc, y.shape[0], as_weight(y, acc)) + y
 
 
 class Dense(AbstractConnectivity):
@@ -69,29 +69,26 @@ class Dense(AbstractConnectivity):
         return ~jnp.eye(self.in_size, self.out_size, dtype=bool)
 
     def _shared(self, x: Array, out_size: int) -> Array:
-        total = jnp.broadcast_to(jnp.sum(x), (out_size,))
-        if not self.include_self:
-            common = min(self.in_size, self.out_size)
-            total = total.at[:common].add(-x[:common])
-        return self.weight * total
+        if self.include_self or x.size == 0:
+            return self.weight * jnp.broadcast_to(jnp.sum(x), (out_size,))
+        # The largest is added last and subtracted nowhere: it could be infinite, or too large for others to survive it.
+        largest = jnp.argmax(jnp.abs(x))
+        rest = jnp.sum(jnp.where(jnp.arange(x.size) == largest, jnp.zeros_like(x), x))
+        common = min(self.in_size, self.out_size)
+        total = jnp.broadcast_to(rest, (out_size,)).at[:common].add(-x[:common]) + x[largest]
+        return self.weight * total.at[largest].set(rest, mode="drop")
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         if self.weight.ndim == 2:
-            acc = jnp.zeros(self.out_size, self.weight.dtype) if acc is None else acc
+            acc = accumulator(acc, self.out_size, self.weight)
             return dense_matvec(self._matrix(), x, acc=acc, impl=impl)
-        x = _as_float(x, self.weight)
-        _check("x", x, self.in_size)
-        y = self._shared(x, self.out_size)
-        return y if acc is None else acc + y
+        return _add(acc, self._shared(_values("x", x, self.weight, self.in_size), self.out_size))
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         if self.weight.ndim == 2:
-            acc = jnp.zeros(self.in_size, self.weight.dtype) if acc is None else acc
+            acc = accumulator(acc, self.in_size, self.weight)
             return dense_transposed_matvec(self._matrix(), y, acc=acc, impl=impl)
-        y = _as_float(y, self.weight)
-        _check("y", y, self.out_size)
-        x = self._shared(y, self.in_size)
-        return x if acc is None else acc + x
+        return _add(acc, self._shared(_values("y", y, self.weight, self.out_size), self.in_size))
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (in_size, out_size)."""
@@ -129,18 +126,16 @@ class Diagonal(AbstractConnectivity):
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         del impl
-        x = _as_float(x, self.weight)
-        _check("x", x, self.in_size)
-        y = self.weight * x
-        return y if acc is None else acc + y
+        return _add(acc, self.weight * _values("x", x, self.weight, self.in_size))
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        return self(y, acc, impl=impl)
+        del impl
+        return _add(acc, self.weight * _values("y", y, self.weight, self.out_size))
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (size,)."""
         del impl
-        return _as_float(pre, self.weight) * _as_float(post, self.weight)
+        return _values("pre", pre, self.weight, self.in_size) * _values("post", post, self.weight, self.in_size)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jnp.diag(jnp.broadcast_to(self.weight, (self.in_size,)))

@@ -49,6 +49,7 @@ class FixedProb(AbstractConnector):
 
     def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> CSR:
         check_sizes(in_size, out_size)
+        in_size, out_size = int(in_size), int(out_size)  # NumPy's would overflow
         pairs = in_size * out_size
         room = _room(pairs, self.p)
         if room >= 2**31:

@@ -87,7 +87,7 @@ def from_scipy(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""]
         raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy sparse matrix of shape (pre, post)")
     coo = matrix.tocoo()
     values = coo.data if weight is None else weight
-    if weight is None and not np.issubdtype(coo.data.dtype, np.floating):
+    if weight is None and not np.issubdtype(coo.data.dtype, np.inexact):
         values = coo.data.astype(np.float64)
     in_size, out_size = coo.shape
     return from_coo(coo.row, coo.col, weight=values, in_size=int(in_size), out_size=int(out_size), key=key)

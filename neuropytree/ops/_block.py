@@ -181,6 +181,10 @@ def _outer_transpose_post(ct: Any, p: Any, *indices: Any, aval: Any, **params: A
     return matvec_p.bind(zeros(aval), ct, p, *indices, **params)
 
 
+def _with_dims(indices: Array, indptr: Array, *, block: Shape, **_: Any) -> tuple[Array, ...]:
+    return indices, indptr, jnp.asarray(block, jnp.int32)
+
+
 matvec_p = make_operator(
     "npt_block_matvec",
     reference=_matvec_reference,
@@ -188,7 +192,7 @@ matvec_p = make_operator(
     pays=_matvec_pays,
     transpose_a=_matvec_transpose_weight,
     transpose_b=_matvec_transpose_events,
-    indices=3,
+    fill=_with_dims,
 )
 transposed_p = make_operator(
     "npt_block_transposed_matvec",
@@ -197,7 +201,7 @@ transposed_p = make_operator(
     pays=_transposed_pays,
     transpose_a=_transposed_transpose_weight,
     transpose_b=_transposed_transpose_events,
-    indices=3,
+    fill=_with_dims,
 )
 outer_p = make_operator(
     "npt_block_outer",
@@ -206,7 +210,7 @@ outer_p = make_operator(
     pays=_outer_pays,
     transpose_a=_outer_transpose_pre,
     transpose_b=_outer_transpose_post,
-    indices=3,
+    fill=_with_dims,
 )
 
 
@@ -219,9 +223,8 @@ class Matrix(NamedTuple):
     dense: bool
 
     def bind(self, operator: Any, acc: Array, a: Array, b: Array, batch: Shape, impl: Impl) -> Array:
-        dims = jnp.asarray(self.block, jnp.int32)
         return operator.bind(
-            acc, a, b, self.indices, self.indptr, dims, batch=batch, impl=impl, block=self.block, dense=self.dense
+            acc, a, b, self.indices, self.indptr, batch=batch, impl=impl, block=self.block, dense=self.dense
         )
 
     def linear(self, operator: Any, weight: Array, x: Array, acc: Array, impl: Impl) -> Array:

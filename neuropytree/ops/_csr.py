@@ -139,9 +139,7 @@ def _shared_weight(operator: Any, ct: Array, x: Array, *indices: Array, aval: An
         jnp.zeros((*batch, ct.shape[-1]), ct.dtype), ones, x, *indices, **(params | {"batch": batch})
     )
     product = jnp.sum(ct * unweighted, axis=-1, keepdims=True)
-    summed = tuple(
-        k for k, (have, got) in enumerate(zip(aval.shape, product.shape, strict=True)) if have < got or got == 0
-    )
+    summed = tuple(k for k, (have, got) in enumerate(zip(aval.shape, product.shape, strict=True)) if have == 1 != got)
     product = jnp.sum(product, axis=summed, keepdims=True) if summed else product
     return jnp.broadcast_to(product, aval.shape)
 

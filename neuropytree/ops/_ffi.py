@@ -92,6 +92,7 @@ def make_operator(
     transpose_a: Callable[..., Array] | None = None,
     transpose_b: Callable[..., Array] | None = None,
     indices: int = 2,
+    fill: Callable[..., tuple[Array, ...]] = lambda *indices, **_: indices,
     pays: Callable[..., Array | bool] | None = None,
 ) -> Primitive:
     """A primitive `(acc, a, b, *indices, *hints; batch, impl, **static) -> acc + f(a, b)` with every rule.
@@ -106,8 +107,11 @@ def make_operator(
       own; it is called where the program says that `acc` is zero.
     - `transpose_a`, `transpose_b`: `(ct, other, *indices, *hints, aval, batch, impl, **static)` to the cotangent of
       `a`, `b`.
-    - `indices`: how many index arrays there are. What follows them are hints: more arrays for the kernel, which make
-      no difference to the result.
+    - `indices`: how many index arrays there are. Their values may all be zero: so `jax.vmap` of the gradient of a
+      `jax.lax.cond` calls a branch that was not taken, and drops the result. What follows them are hints: more arrays
+      for the kernel, which make no difference to the result.
+    - `fill`: `(*indices, **static)` to the index arrays as the reference and the kernel take them: with those that the
+      static parameters say, which so are never zero.
     - `pays`: `(acc, a, b, **static)` to whether the kernel is quicker than the reference, where both can be had and
       `impl` is `"auto"`: known now, or a scalar that is computed at run time. Always, without this rule.
 
@@ -128,10 +132,16 @@ def make_operator(
 
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> Array:
         del impl
-        return operands[0] if 0 in batch else reference(*operands[:count], batch=batch, **static)
+        if 0 in batch:
+            return operands[0]  # plus the sum over no items
+        return reference(*operands[:3], *fill(*operands[3:count], **static), batch=batch, **static)
 
     def quicker(target: str, *operands: Array, batch: Shape, impl: str, fresh: bool, **static: Any) -> Array:
-        native = functools.partial(_call_fresh if fresh else _call_kernel, target, batch)
+        call = functools.partial(_call_fresh if fresh else _call_kernel, target, batch)
+
+        def native(*operands: Array) -> Array:
+            return call(*operands[:3], *fill(*operands[3:count], **static), *operands[count:])
+
         other = functools.partial(plain, batch=batch, impl=impl, **static)
         now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
         if isinstance(now, bool):
@@ -146,6 +156,8 @@ def make_operator(
         target = kernel(acc, a, b, **hints, **static)
         if target not in kernels():
             return None
+        if 0 in batch:  # a loop over no items can't look at its first
+            return functools.partial(plain, batch=batch, impl=impl, **static)
         fresh = math.prod(batch) == 1 and f"{target}_fresh" in kernels() and _is_zero(into)
         return functools.partial(quicker, target, impl=impl, batch=batch, fresh=fresh, **static)
 
@@ -198,7 +210,11 @@ def _eager(primitive: Primitive) -> Callable[..., Any]:
     def compiled(items: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
         return jax.jit(lambda *operands: primitive.bind(*operands, **dict(items)))
 
-    return lambda *operands, **params: compiled(tuple(sorted(params.items())))(*operands)
+    def run(*operands: Any, **params: Any) -> Any:
+        with jax.disable_jit(False):  # under `jax.disable_jit()` too, or the program would come back here without end
+            return compiled(tuple(sorted(params.items())))(*operands)
+
+    return run
 
 
 def _register_lowerings(primitive: Primitive, plain: Callable[..., Any], native: Callable[..., Any]) -> None:

@@ -56,28 +56,32 @@ def _kernel(operation: str) -> Callable[..., str | None]:
     return name
 
 
-def _to_weight(ct: Any, x: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return outer_p.bind(zeros(aval), x.astype(ct.dtype), ct, place, table, **params)
+def _to_weight(ct: Any, x: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return outer_p.bind(zeros(aval), x.astype(ct.dtype), ct, place, **params)
 
 
-def _to_weight_of_transposed(ct: Any, y: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return outer_p.bind(zeros(aval), ct, y.astype(ct.dtype), place, table, **params)
+def _to_weight_of_transposed(ct: Any, y: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return outer_p.bind(zeros(aval), ct, y.astype(ct.dtype), place, **params)
 
 
-def _to_pre(ct: Any, weight: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return transposed_p.bind(zeros(aval), weight, ct, place, table, **params)
+def _to_pre(ct: Any, weight: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(zeros(aval), weight, ct, place, **params)
 
 
-def _to_post(ct: Any, weight: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return matvec_p.bind(zeros(aval), weight, ct, place, table, **params)
+def _to_post(ct: Any, weight: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(zeros(aval), weight, ct, place, **params)
 
 
-def _outer_to_pre(ct: Any, post: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return transposed_p.bind(zeros(aval), ct, post, place, table, **params)
+def _outer_to_pre(ct: Any, post: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return transposed_p.bind(zeros(aval), ct, post, place, **params)
 
 
-def _outer_to_post(ct: Any, pre: Any, place: Any, table: Any, *, aval: Any, **params: Any) -> Array:
-    return matvec_p.bind(zeros(aval), ct, pre, place, table, **params)
+def _outer_to_post(ct: Any, pre: Any, place: Any, *, aval: Any, **params: Any) -> Array:
+    return matvec_p.bind(zeros(aval), ct, pre, place, **params)
+
+
+def _with_table(place: Array, *, p: float, columns: int, **_: Any) -> tuple[Array, Array]:
+    return jnp.concatenate([place, jnp.full(1, columns, jnp.int32)]), jnp.asarray(gaps(p).table)
 
 
 matvec_p = make_operator(
@@ -86,6 +90,8 @@ matvec_p = make_operator(
     kernel=_kernel("mv"),
     transpose_a=_to_weight,
     transpose_b=_to_pre,
+    indices=1,
+    fill=_with_table,
 )
 transposed_p = make_operator(
     "npt_jit_transposed_matvec",
@@ -93,6 +99,8 @@ transposed_p = make_operator(
     kernel=_kernel("tmv"),
     transpose_a=_to_weight_of_transposed,
     transpose_b=_to_post,
+    indices=1,
+    fill=_with_table,
 )
 outer_p = make_operator(
     "npt_jit_outer",
@@ -100,6 +108,8 @@ outer_p = make_operator(
     kernel=_kernel("outer"),
     transpose_a=_outer_to_pre,
     transpose_b=_outer_to_post,
+    indices=1,
+    fill=_with_table,
 )
 
 
@@ -358,8 +368,7 @@ def _check(
     for (called, _), number in zip(named, numbers, strict=True):
         if number.shape != ():
             raise ValueError(f"{called} has shape {number.shape}; expected one number (jax.vmap goes over several)")
-    rest = [_random.word(int(not include_self)), _random.word(columns)]
-    place = jax.lax.bitcast_convert_type(jnp.stack([*numbers, *rest]), jnp.int32)
+    place = jax.lax.bitcast_convert_type(jnp.stack([*numbers, _random.word(int(not include_self))]), jnp.int32)
     return weight, place, {"p": float(p), "law": law, "columns": columns}
 
 
@@ -378,8 +387,7 @@ def _linear(
         x = x.astype(acc.dtype)
     if p == 0 or not x.shape[0] or not acc.shape[0]:
         return acc
-    table = jnp.asarray(gaps(static["p"]).table)
-    return operator.bind(acc, weight.reshape(-1), x, place, table, batch=(), impl=impl, **static)
+    return operator.bind(acc, weight.reshape(-1), x, place, batch=(), impl=impl, **static)
 
 
 def _matrices(operator: Any, weight: Any, x: Any, seed: Any, acc: Array, *rest: Any) -> Array:
@@ -402,6 +410,5 @@ def _outer(
     check_columns(post.shape[0], where[-1])
     if p == 0 or not pre.size or not post.size:
         return acc
-    table = jnp.asarray(gaps(static["p"]).table)
     flat = acc.reshape(-1), pre.reshape(-1), post.reshape(-1)
-    return outer_p.bind(*flat, place, table, batch=(), impl=impl, **static).reshape(acc.shape)
+    return outer_p.bind(*flat, place, batch=(), impl=impl, **static).reshape(acc.shape)

@@ -263,3 +263,69 @@ def test_entries_of_edges_lie_in_large_pages():
         assert wishes(array.unsafe_buffer_pointer() + array.nbytes // 2)
     raised = jax.jit(lambda w: w + 1, donate_argnums=0)(given.weight)  # and can be given away
     assert given.weight.is_deleted() and float(raised.sum()) == 2 * n
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("rule", [*connector_bank().values(), "block"], ids=[*connector_bank(), "block"])
+def test_operands_of_another_size_are_named(rule, shared):
+    """The operators read and write wherever an index says, so it is here that a size is known to be wrong."""
+    weight = 0.5 if shared else npt.init.Normal()
+    if rule == "block":
+        w = npt.connect.Block([1, 0], [0, 1, 2], weight=0.5, block=(3, 3), in_size=6, out_size=6)
+    else:
+        w = rule(6, 6, weight=weight, key=jax.random.key(0))
+    right = jnp.ones(6)
+    for shape in ((3,), (9,), (1,), (), (2, 6)):
+        wrong = jnp.ones(shape)
+        for name, call in (
+            ("x", lambda z: w(z)),
+            ("y", lambda z: w.transpose(z)),
+            ("acc", lambda z: w(right, z)),
+            ("acc", lambda z: w.transpose(right, z)),
+            ("pre", lambda z: w.outer(z, right)),
+            ("post", lambda z: w.outer(right, z)),
+        ):
+            with pytest.raises(ValueError, match=rf"^{name} has shape {re.escape(str(shape))}; expected .*6"):
+                call(wrong)
+    for call in (lambda z: w(z), lambda z: w(right, z), lambda z: w.transpose(right, z)):
+        with pytest.raises(TypeError, match=r"(x|acc|weight).* is? ?float(64|32)"):
+            call(right.astype(jnp.float32))
+
+
+def test_all_to_all_without_self_never_subtracts_the_largest(impl):
+    w = AllToAll(include_self=False)(3, 5, weight=2.0)
+    for large in (1e20, np.inf, np.nan, -np.inf):
+        x = np.asarray([1.0, large, 2.0])
+        np.testing.assert_array_equal(w(jnp.asarray(x), impl=impl), 2 * np.r_[large, 3, large, large, large])
+    np.testing.assert_array_equal(w.transpose(jnp.asarray([1, 2, 1e20, 0, 0]), impl=impl), [2e20, 2e20, 6])
+    np.testing.assert_array_equal(w.transpose(jnp.asarray([1, 2, 3, 0, 1e20]), impl=impl), np.full(3, 2e20))
+    slope = jax.jacfwd(jax.grad(lambda x: jnp.sum(jnp.sin(w(x, impl=impl)))))(jnp.asarray([0.1, 0.3, 0.2]))
+    m = 2.0 * ~np.eye(3, 5, dtype=bool)
+    np.testing.assert_allclose(slope, -m @ np.diag(np.sin([0.1, 0.3, 0.2] @ m)) @ m.T, atol=1e-12)
+
+
+def test_the_matrix_of_a_traced_connectivity():
+    w = FixedProb(0.3)(6, 4, weight=0.5, key=jax.random.key(0))
+    np.testing.assert_array_equal(eqx.filter_jit(lambda w: w.to_dense())(w), w.to_dense())
+    parts = jax.vmap(lambda part: part.to_dense())(w.split_rows(2))
+    np.testing.assert_array_equal(parts.reshape(6, 4), w.to_dense())
+    for n, m in ((0, 3), (3, 0), (0, 0)):
+        assert FixedProb(0.3)(n, m, key=jax.random.key(0)).to_dense().shape == (n, m)
+
+
+def test_weights_that_are_no_real_numbers_are_refused():
+    matrix = scipy.sparse.coo_array(np.eye(2) * 1j)
+    for make in (
+        lambda: from_scipy(matrix),
+        lambda: npt.connect.from_bsr(matrix.tobsr()),
+        lambda: CSR([0], [0, 1], weight=jnp.ones(1, complex), in_size=1, out_size=1),
+        lambda: AllToAll()(2, 2, weight=1j),
+    ):
+        with pytest.raises(TypeError, match="weight is complex128; expected real numbers"):
+            make()
+
+
+def test_sizes_of_numpy_do_not_overflow():
+    n = np.int32(50_000)
+    w = FixedProb(1e-7)(n, n, key=jax.random.key(0))
+    assert abs(w.nnz - 250) < 5 * 16 and w.edges()[0].max() > 2**31 // 50_000  # beyond where int32 ends

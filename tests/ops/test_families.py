@@ -279,3 +279,46 @@ BLOCKS = jnp.asarray([0, 1, 3], jnp.int32)
 def test_operands_that_do_not_fit_are_named(call, error, match):
     with pytest.raises(error, match=match):
         call(npt.ops)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_of_nothing(family, impl):
+    case = Case(family, impl, 12, 9)
+    w, none = case.weight(), jnp.zeros((0, 12))
+    assert jax.vmap(lambda x: case.matvec(w, x))(none).shape == (0, 9)
+    slope = jax.grad(lambda w: jnp.sum(jax.vmap(lambda x: case.matvec(w, x))(none)))(w)
+    np.testing.assert_array_equal(slope, np.zeros(w.shape))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_jit(family, impl):
+    case = Case(family, impl, 12, 9)
+    w, x = case.weight(), case.events(12)
+    want = jax.value_and_grad(lambda w: jnp.sum(case.matvec(w, x)))(w)
+    with jax.disable_jit():
+        got = jax.value_and_grad(lambda w: jnp.sum(case.matvec(w, x)))(w)
+    jax.tree.map(np.testing.assert_allclose, got, want)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "csr", "jit"])
+def test_batches_that_take_different_branches(family, impl):
+    """JAX runs the branch that an item does not take on zeros, index arrays among them, and drops what comes out."""
+    case = Case("coo" if family in ("csr", "jit") else family, impl, 12, 9)
+    matvec, w, x = case.matvec, case.weight(), case.events(12)
+    if family == "csr":
+        indices, indptr, order = npt.ops.coo_to_csr(*case.where, n_rows=12)
+        indices = jnp.clip(indices, 0, 8)
+        matvec = lambda w, x: npt.ops.csr_matvec(w[order], x, indices, indptr, acc=jnp.ones(9), impl=impl)  # noqa: E731
+    if family == "jit":
+        matvec = lambda w, x: npt.ops.jit_matvec(w[0], x, 3, p=0.3, acc=jnp.ones(9), impl=impl)  # noqa: E731
+
+    def loss(w, x, there):
+        product = lambda w: jnp.stack([matvec(w, x), matvec(-w, x)], 1)  # noqa: E731
+        return jnp.sum(jnp.sin(jax.lax.cond(there, product, lambda w: jnp.ones((9, 2)), w)))
+
+    slope = jax.jit(jax.grad(loss, (0, 1)))
+    got = jax.jit(jax.vmap(slope, (None, None, 0)))(w, x, jnp.asarray([True, False, True]))
+    for part, want in zip(got, slope(w, x, True), strict=True):
+        np.testing.assert_allclose(part[0], want, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(part[0], part[2])
+        assert not part[1].any() and want.any()
