@@ -41,8 +41,8 @@ def coo_to_csr(
 
     **Arguments:**
 
-    - `rows`, `cols`: the ends of each edge, int32. An entry whose row is not from 0 to `n_rows - 1` is no edge, and
-      becomes room.
+    - `rows`, `cols`: the ends of each edge, int32. An entry whose row is not from 0 to `n_rows - 1`, or whose column is
+      negative, is no edge, and becomes room.
     - `n_rows`: the number of rows.
 
     **Returns:** `indices, indptr, order`: what belonged to edge `order[e]` of the list belongs to entry `e`, so the
@@ -59,7 +59,7 @@ def coo_to_csr(
         ```
     """
     check_edges(rows, cols)
-    valid = (rows >= 0) & (rows < n_rows)
+    valid = (rows >= 0) & (rows < n_rows) & (cols >= 0)
     rows, cols = jnp.where(valid, rows, n_rows), jnp.where(valid, cols, 0)
     order = jnp.lexsort((cols, rows)).astype(jnp.int32)
     counts = jnp.zeros(n_rows, jnp.int32).at[rows].add(1, mode="drop")

@@ -149,15 +149,15 @@ def make_operator(
         return jax.lax.cond(now, native, other, *operands)
 
     def native(ctx: Any, into: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
-        if 0 in batch:
-            return functools.partial(plain, batch=batch, impl=impl)
+        if any(not isinstance(n, int) for x in ctx.avals_in for n in x.shape):
+            return None  # an export for any size: which kernel, and how its work is shared, depends on that
+        if 0 in batch:  # a loop over no items can't look at its first
+            return functools.partial(plain, batch=batch, impl=impl, **static)
         acc, a, b, *rest = ctx.avals_in
         hints = {"hints": True} if len(rest) > indices else {}
         target = kernel(acc, a, b, **hints, **static)
         if target not in kernels():
             return None
-        if 0 in batch:  # a loop over no items can't look at its first
-            return functools.partial(plain, batch=batch, impl=impl, **static)
         fresh = math.prod(batch) == 1 and f"{target}_fresh" in kernels() and _is_zero(into)
         return functools.partial(quicker, target, impl=impl, batch=batch, fresh=fresh, **static)
 

@@ -52,7 +52,8 @@ def check_op(
       none, and then neither `scan` nor donation is checked.
     - `rtol`: largest difference, in units of the largest value of a result; by the dtype if not given.
 
-    **Raises:** `OperatorError`, an `AssertionError`, that names the transformation and the operands.
+    **Raises:** `OperatorError`, an `AssertionError`, that names the transformation and the operands; `ValueError` for
+    positions in `differentiable` or `acc` where there is no such operand.
 
     !!! example
 
@@ -73,8 +74,13 @@ def check_op(
         ```
     """
     xs = [jnp.asarray(x) for x in operands]
+    floating = [i for i, x in enumerate(xs) if jnp.issubdtype(x.dtype, jnp.floating)]
     if differentiable is None:
-        differentiable = [i for i, x in enumerate(xs) if jnp.issubdtype(x.dtype, jnp.floating)]
+        differentiable = floating
+    if wrong := sorted(set(differentiable) - set(floating)):
+        raise ValueError(f"differentiable has {wrong}; expected positions of floating operands, which are {floating}")
+    if acc is not None and acc not in range(len(xs)):
+        raise ValueError(f"acc is {acc}; expected the position of one of {len(xs)} operands, or None")
     matrix = _matrix(len(xs), tuple(differentiable), acc)
     data = _data(dense, xs)
     compare = functools.partial(_compare, rtol, xs)

@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -322,3 +323,26 @@ def test_batches_that_take_different_branches(family, impl):
         np.testing.assert_allclose(part[0], want, rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(part[0], part[2])
         assert not part[1].any() and want.any()
+
+
+@pytest.mark.parametrize("family", ["csr", *FAMILIES, "jit"])
+def test_an_export_for_batches_of_any_size(family):
+    """Which runs the reference: the kernel, and how its work is shared, depend on the size."""
+    if family == "jit":
+        function = functools.partial(npt.ops.jit_matvec, seed=3, p=0.4, acc=jnp.ones(9))
+        matvec, w, n_in = lambda w, x: function(w, x), jnp.asarray(0.5), 12
+    elif family == "csr":
+        indices, indptr = jnp.arange(12, dtype=jnp.int32) % 9, jnp.arange(13, dtype=jnp.int32)
+        w, n_in = jnp.linspace(-1, 1, 12), 12
+        matvec = lambda w, x: npt.ops.csr_matvec(w, x, indices, indptr, acc=jnp.ones(9))  # noqa: E731
+    else:
+        case = Case(family, "auto")
+        matvec, w, n_in = case.matvec, case.weight(), case.n_in
+    function = jax.vmap(jax.value_and_grad(lambda w, x: jnp.sum(jnp.sin(matvec(w, x)))), (None, 0))
+    (size,) = jax.export.symbolic_shape("b")
+    shapes = jax.ShapeDtypeStruct(w.shape, w.dtype), jax.ShapeDtypeStruct((size, n_in), w.dtype)
+    exported = jax.export.export(jax.jit(function))(*shapes)
+    for n in (1, 4):
+        x = jnp.asarray(np.random.default_rng(n).normal(size=(n, n_in)))
+        for got, want in zip(exported.call(w, x), function(w, x), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)

@@ -169,6 +169,14 @@ def test_conversions(size):
     np.testing.assert_allclose(again, oracle, atol=1e-14)
 
 
+def test_entries_of_a_list_that_are_no_edges_become_room():
+    rows, cols = jnp.asarray([1, -1, 0, 2, 1], jnp.int32), jnp.asarray([3, 0, -1, 1, 0], jnp.int32)
+    indices, indptr, order = npt.ops.coo_to_csr(rows, cols, n_rows=2)
+    np.testing.assert_array_equal(indptr, [0, 0, 2])
+    np.testing.assert_array_equal(indices, [0, 3, 0, 0, 0])
+    np.testing.assert_array_equal(order[:2], [4, 0])
+
+
 def test_a_dense_matrix_from_csr_passes_derivatives():
     edges = Edges()
     ct = edges.rng.normal(size=(7, 6))

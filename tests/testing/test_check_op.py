@@ -104,3 +104,10 @@ def test_tangents_in_a_batch():
     op = with_jvp(lambda p, t: t[0] + product(t[1], p[2]) + product(t[2], p[1]))
     with pytest.raises(OperatorError, match="wrong under 'vmap of jvp over the tangents'"):
         check_op(op, dense, OPERANDS)
+
+
+def test_positions_that_are_none():
+    with pytest.raises(ValueError, match=r"differentiable has \[3\]; expected positions of floating .* \[0, 1, 2\]"):
+        check_op(dense, dense, OPERANDS, differentiable=(0, 3))
+    with pytest.raises(ValueError, match="acc is 5; expected the position of one of 3 operands, or None"):
+        check_op(dense, dense, OPERANDS, acc=5)
