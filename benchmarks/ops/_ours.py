@@ -112,7 +112,5 @@ def _jit_loop(cell: Cell, xs: list[np.ndarray]) -> Loop:
     }[cell.weights]
     wiring = rule(cell.degree / cell.n)(cell.n, cell.n, weight=weight, key=jax.random.key(0))
 
-    def call(wiring, acc, x):
-        return (wiring.transpose if cell.operation == "jit-transposed" else wiring)(x, acc)
-
-    return Loop(call, wiring, (cell.n,), xs)
+    # For the transposed product the matrix is drawn from post to pre, as those of the peers are.
+    return Loop(lambda wiring, acc, x: wiring(x, acc), wiring, (cell.n,), xs)

@@ -107,11 +107,9 @@ def make_operator(
       own; it is called where the program says that `acc` is zero.
     - `transpose_a`, `transpose_b`: `(ct, other, *indices, *hints, aval, batch, impl, **static)` to the cotangent of
       `a`, `b`.
-    - `indices`: how many index arrays there are. Their values may all be zero: so `jax.vmap` of the gradient of a
-      `jax.lax.cond` calls a branch that was not taken, and drops the result. What follows them are hints: more arrays
-      for the kernel, which make no difference to the result.
-    - `fill`: `(*indices, **static)` to the index arrays as the reference and the kernel take them: with those that the
-      static parameters say, which so are never zero.
+    - `indices`: how many index arrays there are; all zero in a branch not taken of a `jax.lax.cond` in `jax.vmap`. What
+      follows them are hints: more arrays for the kernel, which make no difference to the result.
+    - `fill`: `(*indices, **static)` to the index arrays with those that the static parameters say, so never zero.
     - `pays`: `(acc, a, b, **static)` to whether the kernel is quicker than the reference, where both can be had and
       `impl` is `"auto"`: known now, or a scalar that is computed at run time. Always, without this rule.
 

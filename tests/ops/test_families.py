@@ -329,8 +329,8 @@ def test_batches_that_take_different_branches(family, impl):
 def test_an_export_for_batches_of_any_size(family):
     """Which runs the reference: the kernel, and how its work is shared, depend on the size."""
     if family == "jit":
-        function = functools.partial(npt.ops.jit_matvec, seed=3, p=0.4, acc=jnp.ones(9))
-        matvec, w, n_in = lambda w, x: function(w, x), jnp.asarray(0.5), 12
+        matvec = functools.partial(npt.ops.jit_matvec, seed=3, p=0.4, acc=jnp.ones(9))
+        w, n_in = jnp.asarray(0.5), 12
     elif family == "csr":
         indices, indptr = jnp.arange(12, dtype=jnp.int32) % 9, jnp.arange(13, dtype=jnp.int32)
         w, n_in = jnp.linspace(-1, 1, 12), 12

@@ -334,22 +334,3 @@ def test_a_batch_of_none(impl):
         d_w, d_x = loss(jnp.ones(()), jnp.ones((0, 2)))
         assert d_w == 0
         assert d_x.shape == (0, 2)
-
-
-@pytest.mark.parametrize("kind", ["csr", "jit", "block"])
-def test_an_operand_of_a_connectivity_that_is_too_short_is_refused(kind):
-    """The kernels would read and write beyond it."""
-    w = {
-        "csr": npt.connect.CSR([0, 2], [0, 1, 2], in_size=2, out_size=3),
-        "jit": npt.connect.JIT(1.0, 1, in_size=2, out_size=3, p=1.0),
-        "block": npt.connect.Block([0, 2], [0, 1, 2], block=(1, 1), in_size=2, out_size=3),
-    }[kind]
-    two, three = jnp.ones(2), jnp.ones(3)
-    with pytest.raises(ValueError, match=r"acc has shape \(2,\); expected shape \(3,\)"):
-        w(two, two)
-    with pytest.raises(ValueError, match=r"acc has shape \(3,\); expected"):
-        w.transpose(three, three)
-    with pytest.raises(ValueError, match=r"y has shape \(2,\); expected shape \(3,\)"):
-        w.transpose(two)
-    with pytest.raises(ValueError, match=r"post has shape \(2,\); expected shape \(3,\)"):
-        w.outer(two, two)
