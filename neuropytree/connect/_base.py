@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer
-from ..ops._common import Impl
+from ..ops._common import Impl, check_shape
 
 Weight = ArrayLike | AbstractInitializer
 
@@ -75,16 +75,11 @@ def check_sizes(in_size: int, out_size: int) -> None:
             raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
 
 
-def check_vector(name: str, x: Any, size: int) -> None:
-    if np.shape(x) != (size,):
-        raise ValueError(f"{name} has shape {np.shape(x)}; expected ({size},) (jax.vmap adds batch dimensions)")
-
-
 def accumulator(acc: Array | None, size: int, weight: Array) -> Array:
     """What a product is added to: the operators believe its size, and write wherever an index says."""
     if acc is None:
         return jnp.zeros(size, weight.dtype)
-    check_vector("acc", acc, size)
+    check_shape("acc", acc, (size,))
     return acc
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops._bsr import bsr_matvec, bsr_outer, bsr_transposed_matvec
-from ..ops._common import Impl
-from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, check_vector, concrete, edge_weights
+from ..ops._common import Impl, check_shape
+from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, concrete, edge_weights
 from ._csr import _index_array
 
 
@@ -79,13 +79,13 @@ class Block(AbstractConnectivity):
         return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_vector("y", y, self.out_size)
+        check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
         return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """Shape (blocks, height, width)."""
-        check_vector("post", post, self.out_size)
+        check_shape("post", post, (self.out_size,))
         return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

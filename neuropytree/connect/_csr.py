@@ -8,7 +8,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
 from ..ops import csr_matvec, csr_outer, csr_to_dense, csr_transposed_matvec
-from ..ops._common import LARGEST, Impl
+from ..ops._common import LARGEST, Impl, check_shape
 from ..ops._csc import by_column
 from ..ops._csr import CSCView
 from ._base import (
@@ -16,7 +16,6 @@ from ._base import (
     Weight,
     accumulator,
     check_sizes,
-    check_vector,
     concrete,
     edge_weights,
     in_large_pages,
@@ -158,13 +157,13 @@ class CSR(AbstractConnectivity):
         return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_vector("y", y, self.out_size)
+        check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
         return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
-        check_vector("post", post, self.out_size)
+        check_shape("post", post, (self.out_size,))
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

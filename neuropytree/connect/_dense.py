@@ -5,13 +5,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
-from ..ops._common import Impl, as_events, as_weight
+from ..ops._common import Impl, as_events, as_weight, check_shape
 from ..ops._dense import dense_matvec, dense_outer, dense_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_vector, edge_weights
+from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, edge_weights
 
 
 def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
-    check_vector(name, x, size)
+    check_shape(name, x, (size,))
     return as_events(name, x, weight.dtype).astype(weight.dtype)
 
 

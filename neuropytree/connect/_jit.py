@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer, Normal, Uniform
-from ..ops._common import Impl, check_floating
+from ..ops._common import Impl, check_floating, check_shape
 from ..ops._jit import WEIGHTS, Law, check_columns, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
 from ._base import (
     AbstractConnectivity,
@@ -21,7 +21,6 @@ from ._base import (
     accumulator,
     check_probability,
     check_sizes,
-    check_vector,
 )
 
 _EXACT = 2**24  # edges that float32 counts
@@ -110,19 +109,19 @@ class JIT(AbstractConnectivity):
         return total
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_vector("x", x, self.in_size)
+        check_shape("x", x, (self.in_size,))
         acc = accumulator(acc, self.out_size, self.weight)
         return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        check_vector("y", y, self.out_size)
+        check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
         return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
-        check_vector("pre", pre, self.in_size)
-        check_vector("post", post, self.out_size)
+        check_shape("pre", pre, (self.in_size,))
+        check_shape("post", post, (self.out_size,))
         return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:

@@ -190,7 +190,7 @@ def test_other_mistakes_are_named():
         FixedProb(0.5)(100_000, 100_000, key=jax.random.key(0))
     with pytest.raises(ValueError, match="make the connectivity outside jax.jit"):
         jax.jit(lambda k: FixedProb(0.5)(3, 3, key=k).weight)(jax.random.key(0))
-    with pytest.raises(ValueError, match=r"x has shape \(4,\); expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"x has shape \(4,\); expected shape \(3,\)"):
         AllToAll()(3, 3)(jnp.ones(4))
 
 

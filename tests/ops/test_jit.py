@@ -268,7 +268,7 @@ def test_operands_that_do_not_fit_are_named(change, error, match):
         (
             lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2, p=0.1)(jnp.ones(3)),
             ValueError,
-            r"x has shape \(3,\); expected \(2,\)",
+            r"x has shape \(3,\); expected shape \(2,\)",
         ),
         (lambda: npt.ops.jit_dense(jnp.ones(()), 1, (2, 2**30), p=0.1), ValueError, "has 1073741824 columns"),
         (
