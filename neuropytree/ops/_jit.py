@@ -26,8 +26,8 @@ from ._common import (
     kind,
     zeros,
 )
+from ._counts import counts
 from ._ffi import Shape, make_operator
-from ._gaps import gaps
 from ._jit_reference import dense, matvec_reference, outer_reference, transposed_reference
 
 Law = Literal["constant", "uniform", "normal"]
@@ -81,7 +81,7 @@ def _outer_to_post(ct: Any, pre: Any, place: Any, *, aval: Any, **params: Any) -
 
 
 def _with_table(place: Array, *, p: float, columns: int, **_: Any) -> tuple[Array, Array]:
-    return jnp.concatenate([place, jnp.full(1, columns, jnp.int32)]), jnp.asarray(gaps(p).table)
+    return jnp.concatenate([place, jnp.full(1, columns, jnp.int32)]), jnp.asarray(counts(p).table)
 
 
 matvec_p = make_operator(
@@ -335,7 +335,7 @@ def jit_dense(
     check_columns(shape[1], col_offset)
     if p == 0:
         return jnp.zeros(shape, weight.dtype)
-    table = jnp.asarray(gaps(static["p"]).table)
+    table = jnp.asarray(counts(static["p"]).table)
     basis = dense(place, table, tuple(shape), static["p"], law, weight.dtype)
     return sum((w * b for w, b in zip(weight.reshape(-1), basis, strict=True)), jnp.zeros((), weight.dtype))
 

@@ -11,18 +11,38 @@ from jaxtyping import Array
 
 from . import _random
 from ._common import times
+from ._counts import HEADER, counts
 from ._ffi import Shape
-from ._gaps import HEADER, gaps
+from .taichi._constants import SHUFFLES, TURN
 
 HIGHEST = 1 << 31
+Word = tuple[Array, Array]  # 64 bits, as halves
 
 
-def _pick(table: Array, first: int, bits: int, word: Array) -> Array:
-    """The value that a word stands for in the table of `2**bits` values from `first` on."""
+def _pick(table: Array, bits: int, word: Array) -> Array:
+    """How many connections a word stands for, in the table of `2**bits` numbers."""
     value = (word >> np.uint32(32 - bits)).astype(jnp.int32)
-    entry = np.int32(first) + np.int32(2) * value
+    entry = HEADER + np.int32(2) * value
     threshold = jax.lax.bitcast_convert_type(table[entry], jnp.uint32)
-    return jnp.where(word << np.uint32(bits) < threshold, value, table[entry + np.int32(1)])
+    return jnp.where(word << np.uint32(bits) < threshold, table[1] + value, table[entry + np.int32(1)])
+
+
+def _turned(high: Array, low: Array, by: int) -> Array:
+    """The lower half of a number of 64 bits, given as its halves, rotated to the right."""
+    if by >= 32:
+        high, low, by = low, high, by - 32
+    return (low >> np.uint32(by)) | (high << np.uint32(32 - by)) if by else low
+
+
+def _permuted(k: Array, factors: Word, summands: Word, bits: int) -> Array:
+    """Where a permutation of `2**bits` columns takes column `k`. Each of its rounds is one: a product with an odd
+    number, a sum, and a shift to the right, all modulo `2**bits`."""
+    x, mask, half = _random.word(k), np.uint32(2**bits - 1), np.uint32((bits + 1) // 2)
+    for r in range(SHUFFLES):
+        factor, summand = (_turned(*key, r * TURN) for key in (factors, summands))
+        x = (x * (factor | np.uint32(1)) + summand) & mask
+        x = x ^ (x >> half)
+    return x.astype(jnp.int32)
 
 
 def edges(
@@ -32,43 +52,37 @@ def edges(
     `j`, whether there is such an edge, and the numbers `z` behind their weights, each of shape (rows, blocks)."""
     if rows == 0 or cols == 0:
         return carry
-    high_bits, low_bits, bits, _ = gaps(p)
-    last_value, second = np.int32(2**high_bits - 1), HEADER + 2 * 2**high_bits
+    table_bits, _, bits, _ = counts(p)
     blocks = (cols - 1) // 2**bits + 2  # as many as there can be when the first begins before this matrix
     row = jnp.broadcast_to((place[1] + jnp.arange(rows, dtype=jnp.int32))[:, None], (rows, blocks))
     block = jnp.broadcast_to(((place[2] >> bits) + jnp.arange(blocks, dtype=jnp.int32))[None], (rows, blocks))
     start = (block << bits) - place[2]  # of the block, in this matrix
-    words = _random.philox(_random.word(row), _random.word(block), _random.word(place[0]))
-    limit = jnp.minimum(np.int32(2**bits), np.int32(cols) - start)
+    nothing = jnp.zeros_like(place[0])
+    stream = _random.philox(_random.word(row), _random.word(nothing), _random.word(place[0]))
+    first = _random.word(block) << np.uint32(2)
+    factors, summands = _random.fold(*stream, first), _random.fold(*stream, first | np.uint32(1))
+    count = _pick(table, table_bits, _random.fold(*stream, first | np.uint32(2))[0])
     forbidden = jnp.where(place[3] != 0, row - place[2] - start, jnp.full_like(row, -1))
+    numbers = np.uint32(HIGHEST) | (_random.word(block) << np.uint32(7))
 
-    def draw(carry: Any, position: Array, first: Array, second_: Array, number: Array) -> tuple[Any, Array]:
-        digit = _pick(table, HEADER, high_bits, first)
-        rest = _pick(table, second, low_bits, second_) if low_bits else jnp.zeros_like(digit)
-        ends = digit == last_value
-        position = position + (digit << low_bits) + jnp.where(ends, jnp.zeros_like(rest), rest + np.int32(1))
+    def one(carry: Any, k: Array, word: Array) -> Any:
+        position = _permuted(k, factors, summands, bits)
         j = start + position
-        there = ~ends & (j >= 0) & (position < limit) & (position != forbidden)
-        z = _number(law, number)
-        return visit(carry, jnp.clip(j, 0, cols - 1), there, z), jnp.minimum(position, limit)
+        there = (k < count) & (j >= 0) & (j < np.int32(cols)) & (position != forbidden)
+        return visit(carry, jnp.clip(j, 0, cols - 1), there, _number(law, word))
 
-    def body(state: Any) -> Any:
-        k, position, carry = state
-        counter = _random.word(k)
-        w0, w1 = _random.fold(*words, counter)
-        v0, v1 = (w0, w1) if law == "constant" else _random.fold(*words, counter | np.uint32(HIGHEST))
-        carry, position = draw(carry, position, w0, w1, v0)
-        if not low_bits:
-            carry, position = draw(carry, position, w1, w1, v1)
-        return k + np.int32(1), position, carry
+    def two(state: Any) -> Any:
+        k, carry = state
+        at = numbers | (_random.word(k) >> np.uint32(1))
+        words = (at, at) if law == "constant" else _random.fold(*stream, at)
+        return k + np.int32(2), one(one(carry, k, words[0]), k + np.int32(1), words[1])
 
     def more(state: Any) -> Array:
-        return jnp.any(state[1] < limit - np.int32(1))
+        return jnp.any(state[0] < count)
 
-    # nothing, but from the place: under shard_map the state is then of one kind from the beginning
-    nothing = jnp.zeros_like(place[0])
-    state = (nothing, jnp.full_like(row, -1) + nothing, jax.tree.map(lambda x: x + nothing.astype(x.dtype), carry))
-    return jax.lax.while_loop(more, body, state)[2]
+    # from the place: under shard_map the state is then of one kind from the beginning
+    state = (nothing, jax.tree.map(lambda x: x + nothing.astype(x.dtype), carry))
+    return jax.lax.while_loop(more, two, state)[1]
 
 
 def _number(law: str, word: Array) -> Array:

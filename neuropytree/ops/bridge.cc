@@ -7,7 +7,7 @@
 // `words` comes twice, first as the 64-bit words that its memory holds. Elements beyond the last whole word are in the
 // second view only.
 //
-// A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}. Called with one part it does its
+// A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}, and memory of its own. Called with one part it does its
 // work from `begin` on, and if that turns out to be more than `budget` it leaves off at an item boundary and puts the
 // position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool. Either parts write to disjoint
 // memory in the order of a single thread, and there may be any number of them. Or, where the kernel has put how much work
@@ -25,8 +25,11 @@
 //   #define NPT_KERNELS(K) K(name, in_place, outputs, parts, {XLA_FFI_DataType_F32, rank, words}, ...) ...
 // with the outputs last among the operands, and `parts` the parts per thread, 0 for a kernel without a span.
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -64,8 +67,15 @@ struct Kernel {
   int parts;  // for each thread; 0 without a span
 };
 
-struct Span {
-  int32_t begin, budget, part, parts, stop, own;
+constexpr int kRoom = 1024;  // elements of a span that a kernel may use as it likes
+
+struct alignas(64) Span {
+  int32_t begin, budget, part, parts, stop = -1, own = 0;
+  int32_t unused[10];
+  int32_t room[kRoom];  // left as it is: nobody pays for what isn't used
+
+  Span(int32_t begin, int32_t budget, int32_t part, int32_t parts)
+      : begin(begin), budget(budget), part(part), parts(parts) {}
 };
 
 constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32, and rounded up to whole blocks
@@ -184,7 +194,7 @@ void RunPart(Job* job, char* packed, int part) {
     if (part > 0) std::memset(output, 0, bytes);
     std::memcpy(packed + PackedSize(1) - sizeof output, &output, sizeof output);
   }
-  Span span{job->begin, INT32_MAX, part, job->parts, -1, 0};
+  Span span(job->begin, INT32_MAX, part, job->parts);
   Invoke(*job->kernel, packed, job->span_at, &span);
 }
 
@@ -281,20 +291,75 @@ Job* Begin(const Kernel& kernel, const char* packed, size_t span_at, size_t size
   return job;
 }
 
+constexpr size_t kLargePage = size_t{1} << 21;
+
+// Memory for parts to write to, in large pages if it fills any.
+char* Room(size_t bytes) {
+  if (bytes < kLargePage) return static_cast<char*>(std::malloc(bytes));
+  const size_t whole = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+  void* memory = std::aligned_alloc(kLargePage, whole);
+  if (memory != nullptr) madvise(memory, whole, MADV_HUGEPAGE);
+  return static_cast<char*>(memory);
+}
+
+// XLA's buffers lie in small pages, and a kernel that adds here and there to millions of elements finds few of them
+// among the addresses that the processor remembers. So the time that large calls take is noted for each buffer, and when
+// it is many times what moving the buffer to large pages costs, it is moved. In a loop that is once; where it is there
+// already, asking again costs a microsecond.
+class Buffer {
+ public:
+  Buffer(char* data, size_t bytes) : begin_(Clock::now()) {
+    if (bytes < kLargePage) return;
+    place_ = &places[reinterpret_cast<uintptr_t>(data) / kLine * 0x9E3779B97F4A7C15u >> (64 - kPlaceBits)];
+    if (place_->data.exchange(data, std::memory_order_relaxed) != data) {
+      place_->spent.store(0, std::memory_order_relaxed);
+    } else if (place_->spent.load(std::memory_order_relaxed) > static_cast<int64_t>(kPatience * bytes)) {
+      place_->spent.store(0, std::memory_order_relaxed);
+      const uintptr_t from = reinterpret_cast<uintptr_t>(data) / kLargePage * kLargePage;
+      const uintptr_t to = reinterpret_cast<uintptr_t>(data) + bytes;
+      // an older system has no such advice; a page that another mapping has a part of stays as it is
+      madvise(reinterpret_cast<void*>(from), (to - from + kLargePage - 1) / kLargePage * kLargePage, kCollapse);
+    }
+  }
+  ~Buffer() {
+    if (place_ == nullptr) return;
+    const auto spent = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin_);
+    place_->spent.fetch_add(spent.count(), std::memory_order_relaxed);
+  }
+  Buffer(const Buffer&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Place {
+    std::atomic<char*> data{nullptr};
+    std::atomic<int64_t> spent{0};  // nanoseconds
+  };
+  static constexpr int kPlaceBits = 6;
+  static constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1
+  static constexpr size_t kPatience = 2;  // nanoseconds a byte: 20 times what moving one takes
+  static Place places[size_t{1} << kPlaceBits];
+
+  Clock::time_point begin_;
+  Place* place_ = nullptr;
+};
+
+Buffer::Place Buffer::places[size_t{1} << kPlaceBits];
+
 // What is left of a call after its first, serial piece. `count` is the length of the first operand.
 XLA_FFI_Error* Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char* packed, size_t span_at, size_t size,
                      const Span& so_far, char* output, int64_t count) {
+  const Buffer buffer(output, static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype));
   const int64_t threads = Threads(frame);
   const int64_t own = so_far.own > 0 ? std::min(so_far.own / (kWorth * std::max<int64_t>(count, 1)), kOwn) : 0;
   if (so_far.own > 0 ? own < 2 : threads < 2) {
-    Span span{so_far.stop, INT32_MAX, 0, 1, -1, 0};
+    Span span(so_far.stop, INT32_MAX, 0, 1);
     Invoke(kernel, packed, span_at, &span);
     return nullptr;
   }
   Job* job = Begin(kernel, packed, span_at, size, so_far.stop);
   Job* sum = own > 0 ? Begin(kernel, packed, span_at, size, 0) : nullptr;
   const size_t stride = (static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype) + kLine - 1) / kLine * kLine;
-  char* memory = own > 0 ? static_cast<char*>(std::malloc(stride * static_cast<size_t>(own - 1))) : nullptr;
+  char* memory = own > 0 ? Room(stride * static_cast<size_t>(own - 1)) : nullptr;
   if (job == nullptr || (own > 0 && (sum == nullptr || memory == nullptr))) {
     delete job;
     delete sum;
@@ -361,7 +426,7 @@ XLA_FFI_Error* Call(const XLA_FFI_CallFrame* frame, const Kernel& kernel) {
     return nullptr;
   }
   const int64_t length = sizeof(Span) / sizeof(int32_t);
-  Span span{0, kBudget, 0, 1, -1, 0};
+  Span span(0, kBudget, 0, 1);
   to = Pack(to, &length, 1, &span);
   const size_t size = static_cast<size_t>(to - packed), span_at = size - sizeof(void*);
   Invoke(kernel, packed, span_at, &span);

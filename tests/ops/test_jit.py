@@ -11,44 +11,33 @@ import pytest
 import scipy.stats
 
 import neuropytree as npt
-from neuropytree.ops._gaps import HEADER, gaps
+from neuropytree.ops._counts import HEADER, counts
 
 LAWS = {"constant": 2.0, "uniform": [1.0, 3.0], "normal": [0.5, 2.0]}
 PROBABILITIES = [0, 1e-5, 0.02, 0.9, 1]
 
 
-def entries(p: float) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of the values in the two tables of `p`, in units of 2^-32, worked out again from the tables."""
-    high_bits, low_bits, _, table = gaps(p)
-    found, at = [], HEADER
-    for bits in (high_bits, low_bits):
-        size = 2**bits if bits or not found else 0
-        entry = table[at : at + 2 * size].view(np.uint32).reshape(-1, 2).astype(np.int64)
-        at += 2 * size
-        own = entry[:, 0] >> bits
-        weights = own.copy()
-        np.add.at(weights, entry[:, 1], 2 ** (32 - bits) - own)
-        found.append(weights)
-    assert at == len(table) or not low_bits
-    return found[0], found[1]
+def entries(p: float) -> np.ndarray:
+    """Probabilities of the values in the table of `p`, in units of 2^-32, worked out again from the table."""
+    bits, least, _, table = counts(p)
+    entry = table[HEADER:].view(np.uint32).reshape(-1, 2).astype(np.int64)
+    assert entry.shape == (2**bits, 2)
+    own = entry[:, 0] >> bits
+    weights = own.copy()
+    np.add.at(weights, entry[:, 1] - least, 2 ** (32 - bits) - own)
+    return weights
 
 
-@pytest.mark.parametrize("p", [5e-324, 1e-9, 1e-7, 1e-5, 8e-5, 0.004, 0.02, 0.5, 0.9, 1 - 1e-7, 1])
-def test_the_tables_hold_the_geometric_law(p):
-    """To a unit of 2^-32 in each entry."""
-    high_bits, low_bits, _, _ = gaps(p)
-    high, low = entries(p)
-    q, unit = 1 - p, 2**low_bits
-    n = np.arange(2**high_bits)
-    want = np.append(
-        q ** (unit * n[:-1]) * -np.expm1(unit * np.log1p(-p)) if p < 1 else n[:-1] == 0, q ** (unit * n[-1])
-    )
-    assert high.sum() == 2**32
-    np.testing.assert_allclose(high, want * 2.0**32, rtol=1e-7, atol=1.5)
-    if low_bits:
-        want = q ** np.arange(unit) * p / -np.expm1(unit * np.log1p(-p))
-        assert low.sum() == 2**32
-        np.testing.assert_allclose(low, want * 2.0**32, rtol=1e-7, atol=1.5)
+@pytest.mark.parametrize("p", [5e-324, 1e-9, 1e-7, 1e-5, 8e-5, 0.004, 0.02, 0.06, 0.12, 0.5, 0.9, 1 - 1e-7, 1])
+def test_the_table_holds_the_binomial_law(p):
+    """To a unit of 2^-32 in each entry, and no number that it leaves out is likelier than that."""
+    bits, least, block_bits, _ = counts(p)
+    weights, law = entries(p), scipy.stats.binom(2**block_bits, p)
+    k = np.arange(least, least + 2**bits)
+    assert weights.sum() == 2**32
+    assert k[-1] <= 256
+    np.testing.assert_allclose(weights, law.pmf(k) * 2.0**32, rtol=1e-7, atol=1.5)
+    assert law.cdf(least - 1) + law.sf(k[-1]) < 2.0**-30
 
 
 @pytest.mark.parametrize(("p", "rows", "cols"), [(1e-5, 200, 300_000), (0.02, 300, 4000), (0.9, 200, 700)])
@@ -75,6 +64,24 @@ def test_degrees_and_gaps(p, rows, cols):
     law = scipy.stats.geom(p)
     u = law.cdf(gap - 1) + np.random.default_rng(1).random(len(gap)) * law.pmf(gap)
     assert scipy.stats.kstest(u, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("p", [0.02, 0.1, 0.5, 0.9])
+def test_pairs_are_connected_independently(p):
+    """In a block the columns are a permutation of few keys: neither two of them nor three in a row go together, nor
+    with those of the next row or block, more often than independent ones do."""
+    n = 20_000
+    d = np.asarray(npt.ops.jit_dense(jnp.ones((), jnp.float32), 4, (n, 512), p=p))
+    z = (d - p) / np.sqrt(p * (1 - p))
+    for other in (z, np.roll(z, 1, 0)):
+        together = (z.T @ other / np.sqrt(n))[~np.eye(512, dtype=bool)]
+        # of a standard normal variable: its square has variance 2; of all pairs half are the same twice
+        assert abs(np.mean(together**2) - 1) < 6 * np.sqrt(2 / (len(together) / 2))
+        assert abs(np.mean(together)) < 6 / np.sqrt(len(together) / 2)
+        assert np.max(np.abs(together)) < 6.5
+    for step in (1, 2, 3, 5, 16, 64, 128):
+        third = np.sum(z[:, : -2 * step] * z[:, step:-step] * z[:, 2 * step :]) / np.sqrt(n * (512 - 2 * step))
+        assert abs(third) < 5
 
 
 def test_the_number_of_edges_is_right_for_small_p_and_many_columns(impl):

@@ -10,6 +10,7 @@ import taichi as ti
 REAL = {"f32": ti.f32, "f64": ti.f64}
 GROUP = 8  # elements tested at once where there may be an event among
 BLOCK = 128  # elements, a loop that the compiler makes vector instructions of
+ROOM = 16  # where in a span the memory begins that a kernel may write to, for itself
 PER_EDGE = 16  # elements, one after the other in memory, that take the time of an edge
 ANY = ti.template()
 INDEX = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -32,7 +33,8 @@ class Kernel(NamedTuple):
     if that is more than `budget` edges or elements, it leaves off and writes to `stop` the item to go on with. The
     bridge then calls it for each of `parts` parts per thread, which must write to disjoint memory. A kernel whose parts
     add to the same memory writes to `own` how many edges are left, by its estimate: each part then gets an output
-    vector of its own in place of the first operand, and the bridge adds them up.
+    vector of its own in place of the first operand, and the bridge adds them up. From element `ROOM` on, a span has
+    memory for the use of the kernel, of arbitrary content: `kRoom` in the bridge.
     """
 
     kernel: Any

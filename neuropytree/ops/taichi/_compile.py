@@ -163,6 +163,29 @@ def separated(ir: str) -> str:
     return "\n".join([ir, *lines, ""])
 
 
+def indexed(ir: str) -> str:
+    """The text with it said that a sum which is the place of an element in an array doesn't overflow, where that
+    element is accessed in any case. Elements one after the other can then be accessed by one vector instruction."""
+    place = re.compile(r"^ *%\S+ = sext i32 (%\S+) to i64$")
+    lines, sums, steps = ir.split("\n"), {}, set()
+    for at, line in enumerate(lines):
+        if line.endswith(":") or " preds = " in line:
+            sums.clear()  # another block, which may run where this one doesn't
+        elif found := re.match(r"^ *(%\S+) = (add|phi) i32 ", line):
+            sums[found[1]] = at
+        elif (found := place.match(line)) and found[1] in sums:
+            number = sums[found[1]]
+            if " = phi " in lines[number]:  # arrays end 64 elements before numbers do: nor does a step from one
+                steps.add(found[1])
+            lines[number] = lines[number].replace(" = add i32 ", " = add nsw i32 ")
+    step = re.compile(r"^( *%\S+ = add) (i32 (%\S+), (\d+))$")
+    found = (step.match(line) for line in lines)
+    return "\n".join(
+        f"{match[1]} nsw {match[2]}" if match and match[3] in steps and int(match[4]) <= 64 else line
+        for line, match in zip(lines, found, strict=True)
+    )
+
+
 BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
 
 
@@ -236,7 +259,8 @@ def compile_module(folder: str, module: str) -> None:
     start()
     modern = "native" if os.environ.get("NEUROPYTREE_NATIVE") == "1" else MODERN
     out = pathlib.Path(folder)
-    for name, ir in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
+    for name, text in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
+        ir = indexed(text)
         (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", cpu=BASELINE))
         (out / f"{name}.modern.o").write_bytes(to_object(ir, f"{name}_modern", cpu=modern))
     record = {

@@ -23,3 +23,6 @@ QUANTILE = (
     (12, 8, 2, (-2746, 41435, -143415, 257902, -183856, -868608, 5965471, -30706321, 267798608, 1010348802)),
     (22, 20, 3, (0, -29046, 14313, -141794, 441068, -1635072, 6716982, -34190920, 343014946, 1638691406)),
 )
+
+# Connections made just in time: rounds that permute the columns of a block, and bits from the key of one to the next
+SHUFFLES, TURN = 6, 10
