@@ -7,9 +7,9 @@
 // `words` comes twice, first as the 64-bit words that its memory holds. Elements beyond the last whole word are in the
 // second view only.
 //
-// A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}, and memory of its own. Called with one part it does its
-// work from `begin` on, and if that turns out to be more than `budget` it leaves off at an item boundary and puts the
-// position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool. Either parts write to disjoint
+// A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}, and memory to use as it likes.
+// Called with one part it does its work from `begin` on, and if that turns out to be more than `budget` it leaves off at
+// an item boundary and puts the position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool. Either parts write to disjoint
 // memory in the order of a single thread, and there may be any number of them. Or, where the kernel has put how much work
 // is left in `own`, each adds to an output of its own, and their sum is added in the end: then the number of parts depends
 // on the work alone. So no result depends on the number of threads.
@@ -81,7 +81,8 @@ struct alignas(64) Span {
 constexpr int64_t kLargest = INT32_MAX - 63;  // a kernel's positions are int32, and rounded up to whole blocks
 constexpr size_t kPacked = 1024;              // bytes that the packed arguments of a kernel may take
 constexpr int32_t kBudget = 16384;            // items of work (edges, elements) below which threads don't pay
-constexpr int64_t kWorth = 4;                 // items of work for each element of an output that a part has of its own
+constexpr int64_t kWorth = 4;                 // items of work for each element of an output, for each of two parts with
+                                              // outputs of their own; twice as many for each of more
 constexpr size_t kLine = 64;                  // bytes of memory that move together
 constexpr int64_t kOwn = 16;                  // parts with an output of their own, at most
 
@@ -350,7 +351,8 @@ XLA_FFI_Error* Share(const XLA_FFI_CallFrame* frame, const Kernel& kernel, char*
                      const Span& so_far, char* output, int64_t count) {
   const Buffer buffer(output, static_cast<size_t>(count) * ItemSize(kernel.operands[0].dtype));
   const int64_t threads = Threads(frame);
-  const int64_t own = so_far.own > 0 ? std::min(so_far.own / (kWorth * std::max<int64_t>(count, 1)), kOwn) : 0;
+  const int64_t worth = so_far.own / (kWorth * std::max<int64_t>(count, 1));
+  const int64_t own = worth < 2 ? 0 : std::clamp<int64_t>(worth / 4 * 2, 2, kOwn);  // even, for two threads
   if (so_far.own > 0 ? own < 2 : threads < 2) {
     Span span(so_far.stop, INT32_MAX, 0, 1);
     Invoke(kernel, packed, span_at, &span);

@@ -42,6 +42,7 @@ from ._common import (
 from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered, room
 
 FAR = 4  # edges that take the time of one whose weight lies far from those before it
+NEAR = 2**19  # weights that lie in the nearer caches
 FIRST = 32  # of such weights of a row, memory is asked for so many while the row before is worked through
 
 
@@ -78,31 +79,46 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
         start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
         end = start + share(groups, part + 1, parts)
         group = next_group(words, size, start + share(groups, part, parts), end)
+        far = weight.shape[ti.static(len(weight.shape) - 1)] > NEAR
         done = 0
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
             limit = room(budget, done, cost, parts)
             group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, limit)
             done += edges * cost
-            for k in range(-AHEAD, count):
-                later = ahead(rows, count, k)
-                if later >= 0:
-                    fetch(indices, 4, indptr, later)
+            stretch = False  # of rows that follow each other: the processor knows where memory is needed next
+            if ti.static(not view):
+                stretch = count > 1 and rows[ti.max(count - 1, 0)] - rows[0] == count - 1
+            if stretch:
+                if ti.static(size == 1):
+                    for e in range(indptr[rows[0]], indptr[rows[count - 1] + 1]):
+                        add(out, o, indices[e], get(weight, w_row, 0 if ti.static(homo) else e))
+                else:
+                    for i in range(rows[0], rows[0] + count):
+                        event = get(x, x_row, i)
+                        for e in range(indptr[i], indptr[i + 1]):
+                            add(out, o, indices[e], get(weight, w_row, 0 if ti.static(homo) else e) * event)
+            else:
+                for k in range(-AHEAD, count):
+                    later = ahead(rows, count, k)
+                    if later >= 0:
+                        fetch(indices, 4, indptr, later)
+                        if ti.static(not homo and view):
+                            fetch(order, 4, indptr, later)
+                        elif ti.static(not homo and len(weight.shape) == 1):
+                            fetch(weight, size_of_weight, indptr, later)
                     if ti.static(not homo and view):
-                        fetch(order, 4, indptr, later)
-                    elif ti.static(not homo and len(weight.shape) == 1):
-                        fetch(weight, size_of_weight, indptr, later)
-                if ti.static(not homo and view):
-                    if -1 <= k and k + 1 < count:  # far apart, each in a line of its own
-                        start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
-                        for e in range(start_of, ti.min(start_of + FIRST, end_of)):
-                            mark(weight[order[e]])
-                if k >= 0:
-                    i = rows[k]
-                    event = get(x, x_row, i)
-                    for e in range(indptr[i], indptr[i + 1]):
-                        w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
-                        add(out, o, indices[e], w if ti.static(size == 1) else w * event)
+                        # far apart, each in a line of its own
+                        if far and -1 <= k and k + 1 < count:
+                            start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
+                            for e in range(start_of, ti.min(start_of + FIRST, end_of)):
+                                mark(weight[order[e]])
+                    if k >= 0:
+                        i = rows[k]
+                        event = get(x, x_row, i)
+                        for e in range(indptr[i], indptr[i + 1]):
+                            w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
+                            add(out, o, indices[e], w if ti.static(size == 1) else w * event)
         return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     if view:
