@@ -322,3 +322,26 @@ def test_marked_elements_are_fetched_and_not_read():
     assert _compile.fetching("define void @k() {\n ret void\n}\n") == "define void @k() {\n ret void\n}\n"
     pytest.importorskip("llvmlite", reason="the compiler that made the kernels isn't installed")
     assert b"\x0f\x18" in _compile.to_object(text, "mine", cpu=_compile.BASELINE)  # the instruction
+
+
+def test_places_are_said_not_to_overflow_where_they_are_accessed_in_any_case():
+    text = """entry:
+  %guarded = add i32 %a, %b
+  %ok = icmp ult i32 %guarded, 9
+  br i1 %ok, label %inside, label %out
+
+inside:                                           ; preds = %entry, %inside
+  %at = phi i32 [ 0, %entry ], [ %next, %inside ]
+  %far = phi i32 [ 0, %entry ], [ %jump, %inside ]
+  %0 = sext i32 %guarded to i64
+  %1 = add i32 %at, 7
+  %2 = sext i32 %1 to i64
+  %3 = sext i32 %at to i64
+  %4 = sext i32 %far to i64
+  %hash = add i32 %1, 5
+  %next = add i32 %at, 8
+  %jump = add i32 %far, 65"""
+    changed = _compile.indexed(text)
+    said = [line.split()[0] for line in changed.splitlines() if " nsw " in line]
+    assert said == ["%1", "%next"]  # neither a sum from elsewhere, nor one that is no place, nor a step too far
+    assert changed.replace(" nsw", "") == text

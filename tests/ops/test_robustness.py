@@ -170,6 +170,23 @@ def test_large_calls_from_many_threads_are_bitwise_the_same_for_any_number_of_th
     assert run_program(LARGE.replace("CORES", "()"), NEUROPYTREE_BASELINE="1") == pooled
 
 
+def test_a_result_that_large_calls_take_long_over_is_the_same_wherever_it_lies():
+    """After some milliseconds it is moved to large pages: in the middle of a loop, and again for every new buffer."""
+    need_kernels()
+    rng, (n, m) = np.random.default_rng(0), (4000, 700_000)
+    indices = np.sort(rng.integers(0, m, (n, 20)).astype(np.int32), axis=1).reshape(-1)
+    connectivity = npt.connect.CSR(indices, np.arange(0, n * 20 + 1, 20), weight=1.0, in_size=n, out_size=m)
+    x, calls = jnp.ones(n, bool), 150
+
+    @jax.jit
+    def loop(acc):
+        return jax.lax.fori_loop(0, calls, lambda _, acc: connectivity(x, acc), acc)
+
+    want = calls * np.bincount(indices, minlength=m)
+    for _ in range(3):
+        np.testing.assert_array_equal(loop(jnp.zeros(m)), want)
+
+
 def test_eight_devices_at_once():
     """One program on each of eight host devices, from eight threads: the numbers of one alone."""
     program = """
