@@ -58,7 +58,8 @@ def _scattered(real, homo: bool, size: int, view: bool):
                     event = x[i * c + k]
                     if not silent(event):
                         for e in range(indptr[i], indptr[i + 1]):
-                            out[indices[e] * c + k] += times(at(weight, order, e), event)
+                            w = at(weight, order, e)
+                            out[indices[e] * c + k] += w if ti.static(size == 1) else w * event
                 done += count * (indptr[i + 1] - indptr[i])
             elif count > 0:
                 for e in range(indptr[i], indptr[i + 1]):
