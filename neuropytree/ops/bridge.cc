@@ -8,18 +8,18 @@
 // second view only.
 //
 // A kernel with a `span` gets last six int32, {begin, budget, part, parts, stop, own}, and memory to use as it likes.
-// Called with one part it does its work from `begin` on, and if that turns out to be more than `budget` it leaves off at
-// an item boundary and puts the position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op pool. Either parts write to disjoint
-// memory in the order of a single thread, and there may be any number of them. Or, where the kernel has put how much work
-// is left in `own`, each adds to an output of its own, and their sum is added in the end: then the number of parts depends
-// on the work alone. So no result depends on the number of threads.
+// Called with one part it does its work from `begin` on, and if that turns out to be more than `budget` it leaves off
+// at an item boundary and puts the position in `stop`, -1 otherwise. The rest is then done in parts on XLA's intra-op
+// pool. Either parts write to disjoint memory in the order of a single thread, and there may be any number of them. Or,
+// where the kernel has put how much work is left in `own`, each adds to an output of its own, and their sum is added in
+// the end: then the number of parts depends on the work alone. So no result depends on the number of threads.
 //
 // No locks: a handler may run in any number of threads at once. Only the C header of the FFI is used, and of that only
 // what has been in it from the start, or is asked for; so one library serves every jaxlib.
 //
-// The one state is a list of kernels that were compiled while the program runs. `npt_register` adds to it, nothing is
-// ever taken from it, and `npt_custom` looks a kernel up by the name in its attribute `kernel`, for a name means the
-// same in every process and an address doesn't.
+// The one state that results depend on is a list of kernels that were compiled while the program runs. `npt_register`
+// adds to it, nothing is ever taken from it, and `npt_custom` looks a kernel up by the name in its attribute `kernel`,
+// for a name means the same in every process and an address doesn't.
 //
 // kernels.h, written when the package is built, lists the kernels:
 //   #define NPT_KERNELS(K) K(name, in_place, outputs, parts, {XLA_FFI_DataType_F32, rank, words}, ...) ...
@@ -304,9 +304,9 @@ char* Room(size_t bytes) {
 }
 
 // XLA's buffers lie in small pages, and a kernel that adds here and there to millions of elements finds few of them
-// among the addresses that the processor remembers. So the time that large calls take is noted for each buffer, and when
-// it is many times what moving the buffer to large pages costs, it is moved. In a loop that is once; where it is there
-// already, asking again costs a microsecond.
+// among the addresses that the processor remembers. So the time that large calls take is noted for each buffer, and
+// when it is many times what moving the buffer to large pages costs, it is moved. In a loop that is once; where it is
+// there already, asking again costs a microsecond.
 class Buffer {
  public:
   Buffer(char* data, size_t bytes) : begin_(Clock::now()) {

@@ -166,17 +166,21 @@ def separated(ir: str) -> str:
 def indexed(ir: str) -> str:
     """The text with it said that a sum which is the place of an element in an array doesn't overflow, where that
     element is accessed in any case. Elements one after the other can then be accessed by one vector instruction."""
-    place = re.compile(r"^ *%\S+ = sext i32 (%\S+) to i64$")
-    lines, sums, steps = ir.split("\n"), {}, set()
+    place = re.compile(r"^ *(%\S+) = sext i32 (%\S+) to i64$")
+    access = re.compile(r"^ *%\S+ = getelementptr (?:i\d+|float|double), [^,]*, i64 (%\S+)$")
+    lines, sums, places, steps = ir.split("\n"), {}, {}, set()
     for at, line in enumerate(lines):
         if line.endswith(":") or " preds = " in line:
-            sums.clear()  # another block, which may run where this one doesn't
+            sums.clear(), places.clear()  # another block, which may run where this one doesn't
         elif found := re.match(r"^ *(%\S+) = (add|phi) i32 ", line):
             sums[found[1]] = at
-        elif (found := place.match(line)) and found[1] in sums:
-            number = sums[found[1]]
+        elif found := place.match(line):
+            places[found[1]] = found[2]
+        elif (found := access.match(line)) and places.get(found[1]) in sums:
+            name = places[found[1]]
+            number = sums[name]
             if " = phi " in lines[number]:  # arrays end 64 elements before numbers do: nor does a step from one
-                steps.add(found[1])
+                steps.add(name)
             lines[number] = lines[number].replace(" = add i32 ", " = add nsw i32 ")
     step = re.compile(r"^( *%\S+ = add) (i32 (%\S+), (\d+))$")
     found = (step.match(line) for line in lines)

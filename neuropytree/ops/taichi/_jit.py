@@ -6,9 +6,9 @@ for products with matrices). `table` is that of `neuropytree.ops._counts`, and `
 
 Each row has a stream of words, and a block of columns three counters in it: of the two keys of its permutation, and of
 the number of its connections. These are the columns to which the permutation takes the first so many. The number behind
-the weight of edge `k` is word `k % 2` of the counter with the highest bit set that is `k // 2` beyond 128 times the
-block. Nothing follows from what was drawn before, so edges are made by vector instructions, and put down in the memory
-behind the span, from where they are worked through many at a time: memory is asked for all of them at once.
+the weight of edge `k` is word `k % 2` of counter `2**31 + 128 * block + k // 2`. Nothing follows from what was drawn
+before, so edges are made by vector instructions, and put down in the memory behind the span, from where they are worked
+through many at a time: memory is asked for all of them at once.
 """
 
 # No `from __future__ import annotations`: Taichi reads annotations as objects.
@@ -99,8 +99,8 @@ def _draw(span: ANY, held, s0, s1, pairs: ANY, table: ANY, block, to_column, for
 def _edges(visit, law: str, real, *, together: bool, scatters: bool = False):
     """Two functions. `row` makes the edges of row `i` in columns `low` to `high - 1`, and visits them; it returns what
     they took, in edges, and how many are still held. Those `flush` visits: there are none but where edges of different
-    rows are worked through `together`, as rows of bool events can be. Where an edge
-    `scatters`, to element `j` of a long output, memory is asked for that as soon as the edge is drawn."""
+    rows are worked through `together`, as rows of bool events can be. Where an edge `scatters`, to element `j` of a
+    long output, memory is asked for that as soon as the edge is drawn."""
 
     @ti.func
     def number(word):
