@@ -285,3 +285,30 @@ def test_outer_into_something_adds_to_it_though_it_was_made_like_zeros(impl):
     # a carry that begins at zero does not stay there
     looped = jax.jit(lambda: jax.lax.fori_loop(0, 3, lambda _, acc: call(acc), jnp.zeros(case.room)))()
     np.testing.assert_allclose(looped, 3 * zeros, rtol=1e-14)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 8, 64])
+@pytest.mark.parametrize("shared", [True, False], ids=["one weight", "a weight for each edge"])
+@pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
+def test_sums_over_a_batch_are_whole_above_the_serial_budget(operation, shared, batch):
+    """16 384 edges are what a call does at once: what was left over of a sum over the batch was once forgotten."""
+    case = Case(150, 130, 6000, "taichi", shared=shared)
+    try:
+        npt.ops.implementation("taichi")
+    except ValueError as error:
+        pytest.skip(str(error))
+    a, b = case.operands(operation)
+    many = jax.vmap(lambda k: b * (1 + k / batch))(jnp.arange(float(batch)))
+
+    def loss(f, a, b):  # one `a` for all
+        return jnp.mean(jnp.sin(jax.vmap(lambda b: f(a, b))(b)))
+
+    op, dense = getattr(case, operation), getattr(case, operation + "_dense")
+    if operation == "outer":
+        op, dense = (lambda p, q, f=f: f(q, p) for f in (op, dense))
+        a, many = b, jax.vmap(lambda k: a * (1 + k / batch))(jnp.arange(float(batch)))
+    for order in (jax.grad, lambda f, at: jax.grad(lambda *x: jnp.sum(jnp.sin(jax.grad(f, at)(*x))), at)):
+        for at in (0, 1):
+            got, want = (order(functools.partial(loss, f), at)(a, many) for f in (op, dense))
+            # sums of up to 64 times 6000 terms
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12 + 1e-10 * float(jnp.abs(want).max()))

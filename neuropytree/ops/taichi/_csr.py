@@ -9,7 +9,9 @@ buffer, 64-bit words and then elements: the words test many elements at a time.
 
 The batched variants take floating arrays and events with a leading axis of rows, and last a vector
 `maps = [B, d_out, m_out, d_a, m_a, d_b, m_b]`: item `b` of `B` uses row `(b // d) % m` of each. Several items may add
-to the same row of the output, and then belong to one part.
+to the same row of the output, and then belong to one part. Where all items add to one row (a sum over the batch), parts
+are those of the kernel without a batch: if it writes to disjoint memory, every item is shared among all parts;
+otherwise parts have outputs of their own, and take whole items.
 """
 
 # No `from __future__ import annotations`: Taichi reads annotations as objects.
@@ -49,6 +51,19 @@ FIRST = 32  # of such weights of a row, memory is asked for so many while the ro
 @ti.func
 def _row(maps: ANY, which: ANY, item):
     return (item // maps[1 + 2 * which]) % maps[2 + 2 * which]
+
+
+@ti.func
+def _shared(maps: ANY, item, row, part, parts, disjoint: ANY):
+    """Which part of how many of an item, that adds to `row` of the output, is for part `part` of the batch; and whether
+    any of it is."""
+    first, of, mine = 0, 1, row % parts == part
+    if maps[2] == 1:  # one row for all
+        if ti.static(disjoint):
+            first, of, mine = part, parts, True
+        else:
+            mine = item % parts == part
+    return first, of, mine
 
 
 def matvec(real, homo: bool, size: int, *, view: bool = False):
@@ -288,7 +303,7 @@ def _fresh_outer(real, p_event, q_event, q_size: int):
     return kernel
 
 
-def _linear(body, real, event, batched: bool):
+def _linear(body, real, event, batched: bool, disjoint: bool):
     real_array, event_array = array(real, 1 + batched), array(event, 1 + batched)
     if batched:
 
@@ -305,17 +320,22 @@ def _linear(body, real, event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                b = span[0]
+                b, part, parts = span[0], span[2], span[3]
                 done = 0
-                while b < maps[0] and (done < span[1] or span[3] > 1):
+                while b < maps[0] and (done < span[1] or parts > 1):
                     o, w_row, x_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
-                    if o % span[3] == span[2]:
+                    first, of, mine = _shared(maps, b, o, part, parts, disjoint)
+                    if mine:
                         _stop, more, _own = body(
-                            out, weight, words, x, indices, indptr, 0, WHOLE, 0, 1, o, w_row, x_row
+                            out, weight, words, x, indices, indptr, 0, WHOLE, first, of, o, w_row, x_row
                         )
                         done += more
                     b += 1
-                span[4] = ti.select(b < maps[0] and maps[2] > 1, b, -1)
+                span[4] = ti.select(b < maps[0], b, -1)
+                span[5] = 0
+                if ti.static(not disjoint):
+                    if maps[2] == 1:
+                        span[5] = left(done, span[0], b, maps[0])
 
     else:
 
@@ -340,7 +360,7 @@ def _linear(body, real, event, batched: bool):
     return kernel
 
 
-def _sampled(body, real, p_event, q_event, batched: bool):
+def _sampled(body, real, p_event, q_event, batched: bool, disjoint: bool):
     real_array, p_array, q_array = array(real, 1 + batched), array(p_event, 1 + batched), array(q_event, 1 + batched)
     if batched:
 
@@ -358,17 +378,22 @@ def _sampled(body, real, p_event, q_event, batched: bool):
         ):
             ti.loop_config(serialize=True)
             for _ in range(1):
-                b = span[0]
+                b, part, parts = span[0], span[2], span[3]
                 done = 0
-                while b < maps[0] and (done < span[1] or span[3] > 1):
+                while b < maps[0] and (done < span[1] or parts > 1):
                     o, p_row, q_row = _row(maps, 0, b), _row(maps, 1, b), _row(maps, 2, b)
-                    if o % span[3] == span[2]:
+                    first, of, mine = _shared(maps, b, o, part, parts, disjoint)
+                    if mine:
                         _stop, more, _own = body(
-                            out, p_words, p, q_words, q, indices, indptr, 0, WHOLE, 0, 1, o, p_row, q_row
+                            out, p_words, p, q_words, q, indices, indptr, 0, WHOLE, first, of, o, p_row, q_row
                         )
                         done += more
                     b += 1
-                span[4] = ti.select(b < maps[0] and maps[2] > 1, b, -1)
+                span[4] = ti.select(b < maps[0], b, -1)
+                span[5] = 0
+                if ti.static(not disjoint):
+                    if maps[2] == 1:
+                        span[5] = left(done, span[0], b, maps[0])
 
     else:
 
@@ -403,15 +428,15 @@ def _kernels() -> dict[str, Kernel]:
         events = kinds(name, rank=rank)
         for operation, make, parts in (("mv", matvec, 1), ("tmv", transposed_matvec, 4)):
             for weight, (kind, (event, size, operand)) in itertools.product(("homo", "edge"), events.items()):
-                kernel = _linear(make(real, weight == "homo", size), real, event, batched)
+                kernel = _linear(make(real, weight == "homo", size), real, event, batched, operation == "tmv")
                 operands = (values, values, operand, *edges)
                 kernels[f"npt_csr_{operation}_{name}_{weight}_{kind}{suffix}"] = Kernel(kernel, operands, parts=parts)
         for p, q in itertools.product(events, repeat=2):
             (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
-            kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched)
+            kernel = _sampled(_outer(real, p_size, q_size), real, p_event, q_event, batched, True)
             operands = (values, p_operand, q_operand, *edges)
             kernels[f"npt_csr_outer_{name}_{p}_{q}{suffix}"] = Kernel(kernel, operands, parts=4)
-            total = _sampled(_outer(real, p_size, q_size, total=True), real, p_event, q_event, batched)
+            total = _sampled(_outer(real, p_size, q_size, total=True), real, p_event, q_event, batched, False)
             kernels[f"npt_csr_total_{name}_{p}_{q}{suffix}"] = Kernel(total, operands, parts=1)
             if not batched:
                 fresh, plain = _fresh_outer(real, p_event, q_event, q_size), kinds(name, words=False)
