@@ -2,6 +2,7 @@
 
 from ._base import AbstractConnectivity as AbstractConnectivity
 from ._base import AbstractConnector as AbstractConnector
+from ._base import Weight as Weight
 from ._block import Block as Block
 from ._block import from_bsr as from_bsr
 from ._csr import CSR as CSR
@@ -9,6 +10,8 @@ from ._dense import AllToAll as AllToAll
 from ._dense import Dense as Dense
 from ._dense import Diagonal as Diagonal
 from ._dense import OneToOne as OneToOne
+from ._embedded import Embedded as Embedded
+from ._embedded import embedded as embedded
 from ._fixed_prob import FixedProb as FixedProb
 from ._from import from_coo as from_coo
 from ._from import from_scipy as from_scipy

@@ -52,6 +52,14 @@ class PointNeuronState(eqx.Module):
         return self.membrane.v
 
 
+import typing
+class _Moved(typing.NamedTuple):
+    state: Any
+    y: Any
+    raised: Any
+    memory: Any
+
+
 class PointNeuron(AbstractNeuron):
     """A population of point neurons, made of parts that combine freely.
 
@@ -165,15 +173,13 @@ class PointNeuron(AbstractNeuron):
 
     def silent(self, state: PointNeuronState) -> Spikes:
         """The output of a step in which nobody spikes."""
-        return jnp.zeros_like(state.v) if self.threshold is None else self.threshold.silent(state.v)
+        return state.v if self.threshold is None else self.threshold.silent(state.v)
 
     def vector_field(self, t: Scalar, y: Any, u: Any) -> Any:
         """The field of the membrane between spikes; `y` is `state.membrane` and `u` a `Drive`."""
         return self.membrane.vector_field(t, y, u)
 
-    def step(
-        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[PointNeuronState, Spikes]:
+    def move(self, state, input, tick):
         u = Drive.of(input, state.v.dtype)
         self._check(state, u)
         key = tick.fold("membrane").key
@@ -187,6 +193,10 @@ class PointNeuron(AbstractNeuron):
             past: Any = state.memory
             y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, past)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
+        return _Moved(state, y, raised, memory)
+
+    def fire(self, moved, tick):
+        state, y, raised, memory = moved
         if self.threshold is None:
             return PointNeuronState(y, None, state.dt, memory=memory), y.v
         before = None
@@ -195,6 +205,17 @@ class PointNeuron(AbstractNeuron):
         discrete = self.threshold, self.reset, self.jumps, self.refractory, self.relative
         y, left, raised, spike = _discrete(discrete, y, state.v, before, state.refractory, raised, tick.dt)
         return PointNeuronState(y, left, state.dt, raised, memory), spike
+
+    def step(self, state, input, tick):
+        return self.fire(self.move(state, input, tick), tick)
+
+    def jump(self, x, add, at=0):
+        if isinstance(x, _Moved):
+            return x._replace(y=dataclasses.replace(x.y, v=add(x.y.v)))
+        v = add(x.v)
+        if x.refractory is not None:
+            v = jnp.where(x.refractory > 0, x.v, v)
+        return dataclasses.replace(x, membrane=dataclasses.replace(x.membrane, v=v))
 
     def _check(self, state: PointNeuronState, u: Drive) -> None:
         """**Raises:** `ValueError` for a state of another kind of cell, and for an input of another shape."""

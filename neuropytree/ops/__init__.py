@@ -1,5 +1,6 @@
 """Sparse, event-driven operators with every JAX transformation."""
 
+from ._append import append_events as append_events
 from ._bsr import bsr_matmat as bsr_matmat
 from ._bsr import bsr_matvec as bsr_matvec
 from ._bsr import bsr_outer as bsr_outer
@@ -38,8 +39,12 @@ from ._dense import dense_outer as dense_outer
 from ._dense import dense_outer_matmat as dense_outer_matmat
 from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
+from ._due import events_due as events_due
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
+from ._ffi import varies as varies
+from ._ffi import varies_more as varies_more
+from ._ffi import vary_as as vary_as
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec

@@ -57,7 +57,37 @@ def _varying(x: Any) -> frozenset[Any]:
 
 
 def _axes(of: Any) -> frozenset[Any]:
-    return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
+    for name in ("mat", "manual_axis_type"):  # of values, and of shapes
+        if getattr(of, name, None) is not None:
+            return getattr(of, name).varying
+    return getattr(of, "vma", None) or frozenset()
+
+
+def vary_as(tree: Any, like: Any) -> Any:
+    """`tree` with every array made to vary over the axes of `jax.shard_map` that the one in `like` varies over; `like`
+    has arrays, or their shapes as `jax.eval_shape` gives them. Outside of `jax.shard_map` it is `tree`."""
+
+    def one(x: Any, other: Any) -> Any:
+        missing = _over(other) - _varying(x)
+        return jax.lax.pcast(x, tuple(sorted(missing, key=str)), to="varying") if missing else x
+
+    return jax.tree.map(one, tree, like)
+
+
+def varies_more(tree: Any, than: Any) -> bool:
+    """Whether any array of `tree` varies over axes of `jax.shard_map` that the one in `than` doesn't vary over."""
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(than), strict=True)
+    return any(_over(x) - _over(y) for x, y in pairs)
+
+
+def varies(tree: Any) -> bool:
+    """Whether any array differs between the devices of a `jax.shard_map`."""
+    return any(_over(x) for x in jax.tree.leaves(tree))
+
+
+def _over(x: Any) -> frozenset[Any]:
+    """The axes of an array or of a shape."""
+    return _axes(x) if isinstance(x, jax.ShapeDtypeStruct) else _varying(x)
 
 
 def export_checks() -> list[Any]:

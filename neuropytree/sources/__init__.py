@@ -1,0 +1,4 @@
+"""Nodes that send without receiving."""
+
+from ._spike_times import SpikeTimes as SpikeTimes
+from ._spike_times import SpikeTimesState as SpikeTimesState
