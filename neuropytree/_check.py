@@ -65,7 +65,7 @@ def as_dt(dt: Any) -> float:
     """
     if isinstance(dt, Tracer):
         raise TypeError("dt fixes how delays are counted: it is a Python number, not a traced value")
-    if isinstance(dt, bool) or np.ndim(dt) != 0 or not np.issubdtype(np.result_type(dt), np.number):
+    if isinstance(dt, bool) or np.ndim(dt) != 0 or np.asarray(dt).dtype.kind not in "iuf":
         raise TypeError(f"dt is {dt!r}; expected a number of ms")
     if not 1e-30 < float(dt) < float("inf"):
         raise ValueError(f"dt is {dt!r}; expected a positive number of ms")

@@ -137,11 +137,14 @@ class AbstractDynamics(eqx.Module):
         return None
 
     def read(self, path: str, state: State, output: Output) -> Array:
-        """The variable called `path` of a state and output, for recording.
+        """The variable called `path` of a state, or else of an output, for recording. An output that is one array is
+        called `"spike"`.
 
         **Raises:** `ValueError` if there is none of that name.
         """
-        return find(state, path, who=type(self).__name__)
+        returned = {"spike": output} if hasattr(output, "shape") else output
+        others = {name: x for name, x in variables(returned).items() if name not in variables(state)}
+        return others[path] if path in others else find(state, path, who=type(self).__name__, also=tuple(others))
 
 
 def fields_of(tree: Any) -> dict[str, Any]:

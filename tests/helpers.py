@@ -2,6 +2,7 @@
 
 import contextlib
 
+import equinox as eqx
 import jax
 import jax.monitoring
 import numpy as np
@@ -32,7 +33,7 @@ def coba(
         "inh": npt.Receptor(npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)),
     }
     rule = npt.connect.FixedProb(min(1.0, 80 / (n_exc + n_inh)) if p is None else p)
-    return npt.Network(
+    net = npt.Network(
         populations={"E": npt.Population(lif(n_exc), receptors), "I": npt.Population(lif(n_inh), receptors)},
         projections={
             "E->E": npt.Projection("E", "E.exc", rule, weight=weight_exc, delay=delay),
@@ -41,8 +42,16 @@ def coba(
             "I->I": npt.Projection("I", "I.inh", rule, weight=weight_inh, delay=delay),
         },
         key=jax.random.key(seed),
-        impl=impl,
     )
+    return with_impl(net, impl)
+
+
+def with_impl(net: npt.Network, impl: str) -> npt.Network:
+    """The network with its operators in one implementation."""
+    for name in net.pathways:
+        connect = net.pathways[name].connect
+        net = eqx.tree_at(lambda n, name=name: n.pathways[name].connect, net, getattr(connect, "with_impl", lambda _: connect)(impl))  # noqa: B023
+    return net
 
 
 @contextlib.contextmanager

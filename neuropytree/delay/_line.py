@@ -87,3 +87,12 @@ def _row(value: Any, silent: Array) -> Array:
         raise ValueError(
             f"a history is or returns {value!r}; expected a number, or an array of shape {silent.shape}"
         ) from None
+
+
+def check_line(name: str, line: Line, message: Array) -> None:
+    """**Raises:** `ValueError` if messages like this one were never on the line of that name."""
+    if line.data.shape[1:] != message.shape or line.data.dtype != message.dtype:
+        raise ValueError(
+            f"the state's line of '{name}' holds {line.data.dtype.name}{list(line.data.shape[1:])}, and the message is "
+            f"{message.dtype.name}{list(message.shape)}: the state is that of another network; make one by init"
+        )

@@ -11,7 +11,7 @@ from .._check import as_dt, check_tick
 from .._errors import listing
 from .._node import AbstractHalvedNode, AbstractNode, Add
 from .._types import AbstractDynamics, Tick, fold_key
-from ..delay import History, Line, delay_steps
+from ..delay import History, Line, check_line, delay_steps
 from ._build import Route, build_pathway, route_of
 from ._names import check_node_names, check_projection_names
 from ._pathway import AbstractPathway, NodeView
@@ -172,8 +172,10 @@ class Network(AbstractDynamics):
         given = self._given(input)
         nodes, messages, lines = self._advanced(state, given, tick)
         for name, line in lines.items():
-            node, _, message = name.partition(".")
-            lines[name] = line.write(self._message(node, message, nodes[node], messages[node]))
+            node, _, rest = name.partition(".")
+            message = self._message(node, rest, nodes[node], messages[node])
+            check_line(name, line, message)
+            lines[name] = line.write(message)
         due = {name: self._due(name, route, state.dt, nodes, messages, lines) for name, route in self.routes}
         nodes = self._delivered(state, nodes, due, given, tick)
         pathways = {}

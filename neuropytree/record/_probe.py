@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int, PyTree
 
+from .._arguments import known_values
 from .._types import AbstractDynamics
 
 Observe = Callable[[Any, Any], PyTree]
@@ -22,8 +23,7 @@ class Probe(eqx.Module):
     **Arguments:**
 
     - `path`: name of the variable, such as `"E.v"`, `"E.exc.g"`, `"E->I.weight"`; or a function of (state, output).
-    - `where`: which elements along its first axis: their numbers, a slice, or a mask. All by default. Other numbers
-      compile nothing new.
+    - `where`: which elements along its first axis: their numbers, a slice, or a mask. All by default.
     - `reduce`: `"sum"` or `"mean"` over all steps since the record before; by default the value at the end of the last.
       Sums of booleans are int32 counts.
     - `every`: record after every so many steps; by default that of `simulate`.
@@ -45,6 +45,7 @@ class Probe(eqx.Module):
 
     path: str | Observe = eqx.field(static=True)
     where: Int[Array, " elements"] | None
+    span: tuple[int, int] | None = eqx.field(static=True)  # least and greatest number, where they are known
     part: slice | None = eqx.field(static=True)
     reduce: Literal["sum", "mean"] | None = eqx.field(static=True)
     every: int | None = eqx.field(static=True)
@@ -69,6 +70,8 @@ class Probe(eqx.Module):
         self.path, self.reduce, self.every = path, reduce, None if every is None else whole_number("every", every)
         self.part = where if isinstance(where, slice) else None
         self.where = None if where is None or isinstance(where, slice) else _numbers(where)
+        known = None if self.where is None else known_values(self.where)
+        self.span = None if known is None or known.size == 0 else (int(known.min()), int(known.max()))
 
     def observe(self, model: AbstractDynamics) -> Observe:
         """The record of one step as a function of (state, output)."""
@@ -86,11 +89,9 @@ class Probe(eqx.Module):
             raise ValueError(f"the probe of '{self.path}' has a where, but the variable is one number")
         if self.part is not None:
             return x[self.part]
-        assert self.where is not None  # the other case
-        known = None if isinstance(self.where, jax.core.Tracer) else np.asarray(self.where)
-        if known is not None and known.size and not -len(x) <= known.min() <= known.max() < len(x):
-            wrong = int(known[(known < -len(x)) | (known >= len(x))][0])
-            raise ValueError(f"the probe of '{self.path}' has where={wrong}, but there are {len(x)} elements")
+        for n in self.span or ():
+            if not -len(x) <= n < len(x):
+                raise ValueError(f"the probe of '{self.path}' has {n} in where, but there are {len(x)} elements")
         return x[self.where]
 
 
