@@ -96,9 +96,11 @@ def _same(made: float, dt: float) -> bool:
 
 
 def _dts(tree: Any) -> list[float]:
+    """The steps that a state was made for. What lies within a part that says it may have a step of its own."""
     made = getattr(tree, "dt", None) if isinstance(tree, eqx.Module) else None
-    found = [float(made)] if isinstance(made, float | int | np.number) else []
-    return found + [dt for child in fields_of(tree).values() for dt in _dts(child)]
+    if isinstance(made, float | int | np.number):
+        return [float(made)]
+    return [dt for child in fields_of(tree).values() for dt in _dts(child)]
 
 
 def _floating(state: Any) -> dict[str, Array]:

@@ -201,19 +201,24 @@ class Scan:
         return carry._replace(sums=sums), output, taken
 
 
-def _forms(step: Callable[[Any, Array, Any], tuple[Any, Any]], state: Any, row: Any) -> tuple[Any, Any]:
-    """The state after a step and the output, as shapes. Inside `jax.shard_map` a state varies over as many devices as
-    what it meets, which may take several steps to reach all of it."""
-
-    def one(state: Any, row: Any) -> tuple[Any, Any]:
-        return step(state, jnp.zeros((), jnp.int32), row)
-
+def settle(body: Callable[[Any], Any], carry: Any) -> Any:
+    """`carry`, varying over as many devices of a `jax.shard_map` as it does after `body`: a loop's carry may not change
+    in that. What varies spreads with each turn, which may take several to reach all of it."""
     while True:
-        new, output = jax.eval_shape(one, state, row)
-        same_form = jax.tree.structure(state) == jax.tree.structure(new)
-        if not same_form or not varies_more(new, state):
-            return new, output
-        state = jax.eval_shape(lambda s: vary_as(s, new), state)  # noqa: B023
+        new = jax.eval_shape(body, carry)
+        if jax.tree.structure(carry) != jax.tree.structure(new) or not varies_more(new, carry):
+            return carry
+        carry = vary_as(carry, new)
+
+
+def _forms(step: Callable[[Any, Array, Any], tuple[Any, Any]], state: Any, row: Any) -> tuple[Any, Any]:
+    """The state after many steps and the output, as shapes."""
+
+    def one(state: Any) -> tuple[Any, Any]:
+        rows = jax.tree.map(lambda x: vary_as(jnp.zeros(x.shape, x.dtype), x), row)
+        return step(state, jnp.zeros((), jnp.int32), rows)
+
+    return jax.eval_shape(lambda state: one(settle(lambda s: one(s)[0], state)), state)
 
 
 def _zero(x: Any, *, count: bool = True) -> Array:

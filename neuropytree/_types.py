@@ -87,6 +87,13 @@ class Tick(eqx.Module):
         """The same instant with the independent random stream of the child called `name`."""
         return self if self.key is None else Tick(self.t, self.dt, self.index, fold_key(self.key, name))
 
+    def part(self, k: int | Int[Array, ""], n: int) -> "Tick":
+        """Part `k` of the step in `n` equal parts, as a step of its own: number `index * n + k`."""
+        k = jnp.asarray(k, jnp.int32)
+        dt = self.dt / n
+        key = None if self.key is None else jr.fold_in(self.key, k)
+        return Tick(self.t + k.astype(self.t.dtype) * dt, dt, self.index * n + k, key)
+
 
 class Drive(eqx.Module):
     r"""What flows into a cell: the current $i - g v$, linear in the voltage it will meet.

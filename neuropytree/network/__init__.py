@@ -11,3 +11,4 @@ from ._population import Population as Population
 from ._population import PopulationState as PopulationState
 from ._projection import Projection as Projection
 from ._substeps import Substeps as Substeps
+from ._substeps import SubstepsState as SubstepsState

@@ -139,22 +139,29 @@ class Network(AbstractDynamics):
 
         nodes = {name: node.init(dt=dt, key=of(name)) for name, node in self.nodes.items()}
         pathways = {name: pathway.init(dt=dt, key=of(name)) for name, pathway in self.pathways.items()}
-        lengths, history = self.line_lengths(dt), history or {}
-        if unknown := [name for name in history if name not in lengths]:
+        lengths = self.line_lengths(dt)
+        if unknown := [name for name in history or {} if self._line(name) not in lengths]:
             raise ValueError(
                 f"history has {listing(unknown)}; the messages that are read later than they are sent are "
                 f"{listing(lengths)}"
             )
+        before = {self._line(name): x for name, x in (history or {}).items()}
         lines = {}
         for name, steps in lengths.items():
             node, _, message = name.partition(".")
             silent = self._message(node, message, nodes[node], self.nodes[node].silent(nodes[node]))
-            lines[name] = Line.filled(steps, silent, dt=dt, history=history.get(name))
+            lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
         return NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=dt)
 
     def _message(self, node: str, message: str, state: Any, messages: Mapping[str, Array]) -> Array:
         """A message of a node, or a variable that is read as one; the first message, if it has no name."""
         return self.nodes[node].read(message or next(iter(self.nodes[node].messages)), state, messages)
+
+    def _line(self, message: Any) -> str:
+        """The name of the line of a message, `"E"` also for `"E.spike"`."""
+        node, _, rest = str(message).partition(".")
+        first = next(iter(self.nodes[node].messages), "") if node in self.nodes else ""
+        return node if rest in ("", first) else f"{node}.{rest}"
 
     def line_lengths(self, dt: float) -> dict[str, int]:
         """For each message that is read later than it is sent, the longest delay in steps of `dt` ms."""
@@ -283,9 +290,9 @@ class Network(AbstractDynamics):
                 return pathway.read(path[len(name) + 1 :], state.pathways[name], f"projection '{name}'")
         head, _, rest = path.partition(".")
         if head == "lines":
-            if rest not in state.lines:
+            if self._line(rest) not in state.lines:
                 raise ValueError(f"'{path}': there is no line of '{rest}'; there are {listing(state.lines)}")
-            return state.lines[rest].newest_first()
+            return state.lines[self._line(rest)].newest_first()
         if head not in self.nodes:
             raise ValueError(
                 f"'{path}': there is no population '{head}'; there are {listing(self.nodes)}, and projections "

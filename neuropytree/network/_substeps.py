@@ -8,8 +8,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from .._check import as_dt, check_tick
 from .._node import AbstractHalvedNode, AbstractNode, Add
+from .._scan import settle
 from .._types import Tick
+
+
+class SubstepsState(eqx.Module):
+    """State of `Substeps`: that of its `node`; `dt` is the step (ms) of the network that it was made for."""
+
+    node: Any
+    dt: float | None = eqx.field(static=True)
 
 
 class Substeps(AbstractHalvedNode):
@@ -68,33 +77,38 @@ class Substeps(AbstractHalvedNode):
     def input_shape(self) -> Any:
         return self.node.input_shape
 
-    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> Any:
-        return self.node.init(dt=None if dt is None else dt / self.n, key=key)
+    def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> SubstepsState:
+        dt = None if dt is None else as_dt(dt)
+        return SubstepsState(node=self.node.init(dt=None if dt is None else dt / self.n, key=key), dt=dt)
 
-    def move(self, state: Any, input: Any, tick: Tick) -> "_Moved":
+    def move(self, state: SubstepsState, input: Any, tick: Tick) -> "_Moved":
         """All parts of the step but the second half of the last."""
         node = self.node
         assert isinstance(node, AbstractHalvedNode)  # it has early ports
         state, so_far = self._run(self.n - 1, state, input, tick)
-        return _Moved(node.move(state, input, tick.part(self.n - 1, self.n)), so_far)
+        return _Moved(node.move(state.node, input, tick.part(self.n - 1, self.n)), so_far, state.dt)
 
-    def send(self, moved: "_Moved", tick: Tick) -> tuple[Any, dict[str, Array]]:
+    def send(self, moved: "_Moved", tick: Tick) -> tuple[SubstepsState, dict[str, Array]]:
         node = self.node
         assert isinstance(node, AbstractHalvedNode)
-        state, messages = node.send(moved.node, tick.part(self.n - 1, self.n))
-        return state, self._added(moved.messages, messages)
+        inner, messages = node.send(moved.node, tick.part(self.n - 1, self.n))
+        return SubstepsState(node=inner, dt=moved.dt), self._added(moved.messages, messages)
 
-    def advance(self, state: Any, input: Any, tick: Tick) -> tuple[Any, dict[str, Array]]:
+    def advance(self, state: SubstepsState, input: Any, tick: Tick) -> tuple[SubstepsState, dict[str, Array]]:
         return self._run(self.n, state, input, tick)
 
-    def _run(self, count: int, state: Any, input: Any, tick: Tick) -> tuple[Any, dict[str, Array]]:
-        def part(carry: Any, j: Array) -> tuple[Any, None]:
-            state, so_far = carry
-            state, messages = self.node.advance(state, input, tick.part(j, self.n))
-            return (state, self._added(so_far, messages)), None
+    def _run(self, count: int, state: SubstepsState, input: Any, tick: Tick) -> tuple[SubstepsState, dict[str, Array]]:
+        if state.dt is not None:
+            check_tick(state.dt, tick)
 
-        start = state, self.silent(state)
-        return jax.lax.scan(part, start, jnp.arange(count, dtype=jnp.int32))[0]
+        def part(carry: Any, j: Array) -> tuple[Any, None]:
+            inner, so_far = carry
+            inner, messages = self.node.advance(inner, input, tick.part(j, self.n))
+            return (inner, self._added(so_far, messages)), None
+
+        start = settle(lambda carry: part(carry, jnp.zeros((), jnp.int32))[0], (state.node, self.silent(state)))
+        (inner, sent), _ = jax.lax.scan(part, start, jnp.arange(count, dtype=jnp.int32))
+        return SubstepsState(node=inner, dt=state.dt), sent
 
     def _added(self, so_far: Mapping[str, Array], messages: Mapping[str, Array]) -> dict[str, Array]:
         def one(name: str) -> Array:
@@ -104,18 +118,19 @@ class Substeps(AbstractHalvedNode):
         return {name: one(name) for name in messages}
 
     def deliver(self, state: Any, port: str, add: Add, tick: Tick) -> Any:
+        inner = self.node.deliver(state.node, port, add, tick)
         if isinstance(state, _Moved):
-            return _Moved(self.node.deliver(state.node, port, add, tick), state.messages)
-        return self.node.deliver(state, port, add, tick)
+            return _Moved(inner, state.messages, state.dt)
+        return SubstepsState(node=inner, dt=state.dt)
 
-    def silent(self, state: Any) -> dict[str, Array]:
+    def silent(self, state: SubstepsState) -> dict[str, Array]:
         def counted(name: str, x: Array) -> Array:  # of events there may be two
             return x.astype(jnp.result_type(float)) if name in self.events and x.dtype == bool else x
 
-        return {name: counted(name, x) for name, x in self.node.silent(state).items()}
+        return {name: counted(name, x) for name, x in self.node.silent(state.node).items()}
 
-    def read(self, path: str, state: Any, output: Mapping[str, Array]) -> Array:
-        return self.node.read(path, state, output)
+    def read(self, path: str, state: SubstepsState, output: Mapping[str, Array]) -> Array:
+        return self.node.read(path, state.node, output)
 
 
 class _Moved(NamedTuple):
@@ -123,3 +138,4 @@ class _Moved(NamedTuple):
 
     node: Any
     messages: Mapping[str, Array]
+    dt: float | None

@@ -174,7 +174,8 @@ def make_operator(
         now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
         if isinstance(now, bool):
             return (native if now else other)(*operands)
-        return jax.lax.cond(now, native, other, *operands)
+        form = jax.eval_shape(other, *operands)  # inside `jax.shard_map` branches vary over the same devices
+        return jax.lax.cond(now, lambda *operands: vary_as(native(*operands), form), other, *operands)
 
     def native(ctx: Any, into: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
         if any(not isinstance(n, int) for x in ctx.avals_in for n in x.shape):
