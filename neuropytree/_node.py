@@ -77,6 +77,11 @@ class AbstractNode(AbstractDynamics):
         """Messages that are events: 0 where nothing is sent, and several of them add up."""
         return frozenset()
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Messages that are part of a network's output. Others are variables of the state too, and read from there."""
+        return tuple(self.messages)
+
     @abc.abstractmethod
     def advance(self, state: State, input: Any, tick: Tick) -> tuple[State, Mapping[str, Array]]:
         """The state one step on, before anything arrives at its ports, and the messages of the step."""

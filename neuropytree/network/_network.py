@@ -55,7 +55,8 @@ class Network(AbstractDynamics):
 
     The input of a step is a dictionary with the input of any node, by its name, and with what arrives at any port from
     outside, by the name of the port: `{"E": 20.0, "E.exc": arrivals}`. The latter is in place at the end of the step.
-    The output is a dictionary of messages by name, `"E"` the first of each node, `"E.v"` the others.
+    The output is a dictionary with the first message of each node by the node's name, and other events by theirs,
+    `"E.stp"`.
 
     **Raises:** `TypeError` or `ValueError` for a name that can't be used, a source, target, message or port that isn't
     there, naming it and what there is; for a missing key; for sizes that don't match.
@@ -265,9 +266,8 @@ class Network(AbstractDynamics):
     def _output(self, messages: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
         output = {}
         for name, node in self.nodes.items():
-            first, *others = node.messages
-            output[name] = messages[name][first]
-            output |= {f"{name}.{message}": messages[name][message] for message in others}
+            for message in node.outputs:
+                output[self._line(f"{name}.{message}")] = messages[name][message]
         return output
 
     def freeze(self, state: NetworkState) -> "Network":
@@ -303,9 +303,8 @@ class Network(AbstractDynamics):
                 f"'{path}' names a population; name one of its variables, such as "
                 f"'{path}.{next(iter(self.nodes[head].messages))}'"
             )
-        first, *others = self.nodes[head].messages
-        messages = {first: output[head]} | {name: output[f"{head}.{name}"] for name in others}
-        return self.nodes[head].read(rest, state.nodes[head], messages)
+        sent = {name: output[self._line(f"{head}.{name}")] for name in self.nodes[head].outputs}
+        return self.nodes[head].read(rest, state.nodes[head], sent)
 
     def summary(self, dt: float | None = None) -> str:
         """Prints, and returns, what the network is made of and the schedule of one step: sizes, edges, delays, and

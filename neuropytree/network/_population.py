@@ -110,6 +110,10 @@ class Population(AbstractHalvedNode):
         return frozenset(("spike", *self.emitters))
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        return next(iter(self.messages)), *self.emitters
+
+    @property
     def early(self) -> frozenset[str]:
         return self.jumps
 

@@ -70,6 +70,10 @@ class Substeps(AbstractHalvedNode):
         return self.node.events
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.node.outputs
+
+    @property
     def early(self) -> frozenset[str]:
         return self.node.early if isinstance(self.node, AbstractHalvedNode) else frozenset()
 

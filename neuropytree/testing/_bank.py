@@ -90,6 +90,7 @@ def synapse_bank() -> dict[str, synapses.Receptor]:
     return {
         "Exponential, COBA": synapses.Receptor(synapses.Exponential(5.0), synapses.COBA(0.0)),
         "Exponential, CUBA": synapses.Receptor(synapses.Exponential(10.0), synapses.CUBA()),
+        "Direct, CUBA": synapses.Receptor(synapses.Direct(), synapses.CUBA()),
     }
 
 

@@ -130,11 +130,11 @@ def test_spikes_equal_those_of_the_numpy_step():
     def edges(source: str) -> tuple[np.ndarray, np.ndarray]:
         pairs = []
         for target in ("E", "I"):
-            pre, post = np.nonzero(np.asarray(net.projections[f"{source}->{target}"].connect.to_dense()))
+            pre, post = np.nonzero(np.asarray(net.pathways[f"{source}->{target}"].connect.to_dense()))
             pairs.append((pre + sources[source], post + sources[target]))
         return tuple(np.concatenate(part) for part in zip(*pairs, strict=True))
 
-    v = np.concatenate([np.asarray(state.populations[name].cell.membrane.v, dtype=np.float64) for name in ("E", "I")])
+    v = np.concatenate([np.asarray(state.nodes[name].cell.membrane.v, dtype=np.float64) for name in ("E", "I")])
     assert v.size == P["n_exc"] + P["n_inh"]
     step, neuron = coba_numpy.simulate(
         P, edges("E"), edges("I"), v, steps=round(duration / P["dt"]), refractory=round(P["t_ref"] / P["dt"])
