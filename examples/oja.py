@@ -2,8 +2,8 @@
 
     python examples/oja.py
 
-Two correlated inputs drive one linear unit. In each step the weights move by $\\eta\\, y\\, (x - y\\, w)$, where $x$ is what
-arrived and $y$ what the unit answered. They end as the first eigenvector of the inputs' covariance, of length 1.
+Two correlated inputs drive one linear unit. In each step the weights move by eta y (x - y w), where x is what arrived
+and y what the unit answered. They end as the first eigenvector of the inputs' covariance, of length 1.
 
 Source: Oja 1982, doi:10.1007/BF00275687.
 """

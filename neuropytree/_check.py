@@ -39,6 +39,13 @@ def whole_steps(duration: float, dt: float) -> int:
     return n
 
 
+def whole_number(name: str, n: Any) -> int:
+    """A number of steps. **Raises:** `ValueError` unless it is a whole one, at least 1."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
+    return int(n)
+
+
 def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     """`start`, the number of a run's first step, as an array.
 

@@ -174,7 +174,7 @@ class Scan:
 
             carry, taken = jax.lax.scan(inner, carry, rows, length=count)
             output = self._full(carry.output)
-        return *self._end(level, carry, output, taken),
+        return (*self._end(level, carry, output, taken),)
 
     def _one(self, carry: Carry, row: Any) -> tuple[Carry, Any, list[PyTree]]:
         state, output = self.step(carry.state, carry.index, row)

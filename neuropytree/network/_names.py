@@ -69,4 +69,6 @@ def check_projection_names(names: Collection[Any], nodes: Collection[str]) -> No
         check_name(name, "projection")
         if name in RESERVED or name in nodes:
             whose = "a population's" if name in nodes else "of something else"
-            raise ValueError(f"a projection is called '{name}', which is {whose}; rename it (populations {listing(nodes)})")
+            raise ValueError(
+                f"a projection is called '{name}', which is {whose}; rename it (populations {listing(nodes)})"
+            )

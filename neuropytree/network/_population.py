@@ -157,9 +157,7 @@ class Population(AbstractHalvedNode):
             cell = self.cell.jump(state.cell, add, dict(self.places)[port])
             return PopulationState(cell=cell, receptors=state.receptors, emitters=state.emitters)
         received = self.receptors[port].receive(state.receptors[port], add)
-        return PopulationState(
-            cell=state.cell, receptors=state.receptors | {port: received}, emitters=state.emitters
-        )
+        return PopulationState(cell=state.cell, receptors=state.receptors | {port: received}, emitters=state.emitters)
 
     def silent(self, state: PopulationState) -> dict[str, Array]:
         none = {name: jnp.zeros_like(state.cell.v) for name in self.emitters}
@@ -178,4 +176,3 @@ class Population(AbstractHalvedNode):
         if rest and head not in self.cell.parts:
             raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.ports)}")
         return self.cell.read(path, state.cell, output.get("spike", state.cell.v))
-

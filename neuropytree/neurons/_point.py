@@ -8,11 +8,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from .._arguments import check_kind, fits
 from .._errors import listing
-from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
+from .._types import Drive, Scalar, Spikes, fields_of, find
 from ..integrate import (
     AbstractField,
     AbstractFractionalStepper,
@@ -53,6 +53,8 @@ class PointNeuronState(eqx.Module):
 
 
 import typing
+
+
 class _Moved(typing.NamedTuple):
     state: Any
     y: Any

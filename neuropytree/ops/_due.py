@@ -11,7 +11,9 @@ from ._ffi import make_function
 _DTYPES = {"bool": "bool", "float32": "f32", "float64": "f64"}
 
 
-def _reference(position: Array, steps: Array, cells: Array, now: Array, *, size: int, dtype: str) -> tuple[Array, Array]:
+def _reference(
+    position: Array, steps: Array, cells: Array, now: Array, *, size: int, dtype: str
+) -> tuple[Array, Array]:
     count = steps.shape[0]
     if count == 0:
         return position, jnp.zeros(size, dtype)

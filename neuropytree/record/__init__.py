@@ -2,11 +2,9 @@
 
 from ._events import EventList as EventList
 from ._events import Events as Events
-from ._events import Gathering as Gathering
 from ._npy import Blocks as Blocks
 from ._npy import NpyBlocks as NpyBlocks
 from ._npy import load as load
 from ._probe import Probe as Probe
-from ._probe import whole_number as whole_number
 from ._sink import About as About
 from ._sink import AbstractSink as AbstractSink

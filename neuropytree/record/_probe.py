@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Int, PyTree
 
 from .._arguments import known_values
+from .._check import whole_number
 from .._types import AbstractDynamics
 
 Observe = Callable[[Any, Any], PyTree]
@@ -93,13 +94,6 @@ class Probe(eqx.Module):
             if not -len(x) <= n < len(x):
                 raise ValueError(f"the probe of '{self.path}' has {n} in where, but there are {len(x)} elements")
         return x[self.where]
-
-
-def whole_number(name: str, n: Any) -> int:
-    """A number of steps. **Raises:** `ValueError` unless it is a whole one, at least 1."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
-    return int(n)
 
 
 def _numbers(where: Any) -> Array:

@@ -70,7 +70,9 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
     found = Inputs(structure=structure, constants=[], series=[], functions=[])
     for name, leaf in zip(paths, leaves, strict=True):
         if isinstance(leaf, Series) and len(leaf) != n_steps:
-            raise ValueError(f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run")
+            raise ValueError(
+                f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
+            )
         function = callable(leaf) and not isinstance(leaf, Series)
         found.constants.append(None if function or isinstance(leaf, Series) else _array(leaf, name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)

@@ -8,7 +8,8 @@ from jaxtyping import PyTree
 
 from .._scan import Nest, Taken
 from .._types import AbstractDynamics
-from ..record import Events, Gathering, Probe
+from ..record import Events, Probe
+from ._gathering import Gathering
 
 
 class Recording(eqx.Module):

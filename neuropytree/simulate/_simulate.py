@@ -11,12 +11,12 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import as_dt, broken_message, check_dt, first_step, whole_steps
+from .._check import as_dt, broken_message, check_dt, first_step, whole_number, whole_steps
 from .._errors import check_key, listing
 from .._scan import guard
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..integrate import AbstractStepper
-from ..record import AbstractSink, EventList, Events, Probe, whole_number
+from ..record import AbstractSink, EventList, Events, Probe
 from . import _programs
 from ._inputs import sort_inputs
 from ._pieces import in_pieces, warn_of_lost
@@ -151,7 +151,9 @@ def simulate(
         n_steps=n_steps,
         dt=dt,
         every=every,
-        intervals=tuple((name, probe.every) for name, probe in zip(records.names, records.probes, strict=True) if probe.every),
+        intervals=tuple(
+            (name, probe.every) for name, probe in zip(records.names, records.probes, strict=True) if probe.every
+        ),
     )
     traced = _programs.is_traced(run, state, first)
     if chunk is None and not progress:

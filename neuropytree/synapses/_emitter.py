@@ -44,7 +44,5 @@ class AbstractEmitter(eqx.Module):
         """The state of neurons of the given shape that have been silent for ever."""
 
     @abc.abstractmethod
-    def step(
-        self, state: Any, spikes: Spikes, v: Float[Array, "..."], tick: Tick
-    ) -> tuple[Any, Float[Array, "..."]]:
+    def step(self, state: Any, spikes: Spikes, v: Float[Array, "..."], tick: Tick) -> tuple[Any, Float[Array, "..."]]:
         """The state at the end of the step, and what is sent, one value for each neuron; `v` is the voltage (mV)."""

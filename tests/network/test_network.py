@@ -196,7 +196,10 @@ RULE = npt.connect.FixedProb(0.1)
         (dict(target="I.ampa"), r"projection 'P' targets 'I.ampa', but population 'I' has receptors \['exc', 'inh'\]"),
         (dict(target="X.exc"), r"projection 'P' targets 'X.exc', but the populations are \['E', 'I'\]"),
         (dict(source="X"), r"projection 'P' comes from 'X', but the populations are \['E', 'I'\]"),
-        (dict(source="E.w"), r"projection 'P' comes from 'E.w': 'w' is not a variable .*its messages are \['spike', 'v'\]"),
+        (
+            dict(source="E.w"),
+            r"projection 'P' comes from 'E.w': 'w' is not a variable .*its messages are \['spike', 'v'\]",
+        ),
         (dict(target="exc"), "target is 'exc'; expected 'node.port'"),
         (dict(source=""), "source is ''; expected a node's name"),
         (dict(source=0), "source is 0; expected a node's name"),
@@ -297,7 +300,9 @@ def test_a_population_runs_by_itself():
     cells = npt.Population(npt.neurons.LIF(3, v_th=10.0, v_reset=0.0, v_rest=0.0), receptor)
     net = npt.Network({"A": cells})
     alone = npt.simulate(cells, cells.init(dt=0.1), 20.0, dt=0.1, duration=30.0, record=["spike", "v", "in.g"])
-    inside = npt.simulate(net, net.init(dt=0.1), {"A": 20.0}, dt=0.1, duration=30.0, record=["A.spike", "A.v", "A.in.g"])
+    inside = npt.simulate(
+        net, net.init(dt=0.1), {"A": 20.0}, dt=0.1, duration=30.0, record=["A.spike", "A.v", "A.in.g"]
+    )
     assert np.asarray(alone.out["spike"]).any()
     for name, x in alone.out.items():
         assert_same_bits(x, inside.out[f"A.{name}"])

@@ -17,7 +17,9 @@ from ..helpers import assert_same_bits
 
 
 def run(net, inputs=None, duration=5.0, dt=0.1, record=(), **options):
-    return npt.simulate(net, net.init(dt=dt, key=jax.random.key(3)), inputs, dt=dt, duration=duration, record=record, **options)
+    return npt.simulate(
+        net, net.init(dt=dt, key=jax.random.key(3)), inputs, dt=dt, duration=duration, record=record, **options
+    )
 
 
 # spike times
@@ -41,7 +43,9 @@ def test_two_spikes_in_one_step_are_refused_or_counted():
     spikes = np.asarray(run(npt.Network({"S": counted}), record=["S.spike"]).out["S.spike"])
     assert spikes[9].tolist() == [1.0, 2.0] and spikes[29].tolist() == [0.0, 1.0] and spikes.sum() == 4
     with pytest.raises(Exception, match="a cell of SpikeTimes has two spikes in one step"):
-        jax.block_until_ready(jax.jit(lambda t: npt.sources.SpikeTimes(0, t, size=1).init(dt=0.1).steps)(jnp.array([1.0, 1.01])))
+        jax.block_until_ready(
+            jax.jit(lambda t: npt.sources.SpikeTimes(0, t, size=1).init(dt=0.1).steps)(jnp.array([1.0, 1.01]))
+        )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,9 @@ def test_delayed_rate_units_begin_with_their_history(history, of):
 
 def test_histories_that_lead_nowhere_are_named():
     net = npt.Network({"x": npt.Population(npt.neurons.LIF(2))})
-    with pytest.raises(ValueError, match=r"history has \['x'\]; the messages that are read later than they are sent are"):
+    with pytest.raises(
+        ValueError, match=r"history has \['x'\]; the messages that are read later than they are sent are"
+    ):
         net.init(dt=0.1, history={"x": 0.0})
     with pytest.raises(ValueError, match=r"a history is or returns .*expected a number, or an array of shape \(2,\)"):
         rate_network(delay=1.0, history={"x.v": np.ones(3)})
@@ -192,7 +198,9 @@ def test_substeps_are_steps_of_their_own(port):
     cells = npt.Population(npt.neurons.LIF(3, v_rest=0.0, v_th=1.0, v_reset=0.0, tau=5.0), ports)
     current = jnp.array([2.0, 20.0, 200.0])
     fine = run(npt.Network({"N": cells}), {"N": current}, dt=0.1, record=["N.spike", "N.v"]).out
-    coarse = run(npt.Network({"N": npt.Substeps(cells, 4)}), {"N": current}, dt=0.4, duration=4.8, record=["N.spike", "N.v"]).out
+    coarse = run(
+        npt.Network({"N": npt.Substeps(cells, 4)}), {"N": current}, dt=0.4, duration=4.8, record=["N.spike", "N.v"]
+    ).out
     spikes = np.asarray(fine["N.spike"])[:48].reshape(12, 4, 3).sum(1)
     assert spikes.max() == 4
     np.testing.assert_array_equal(coarse["N.spike"], spikes)
@@ -200,7 +208,10 @@ def test_substeps_are_steps_of_their_own(port):
     # what arrives from outside is there at the end of a step, or, for jumps, before its last threshold
     source = npt.sources.SpikeTimes(0, [0.8], size=1)
     quiet = npt.Substeps(npt.Population(npt.neurons.LIF(1, v_rest=0.0, v_th=1.0, v_reset=0.0, tau=5.0), ports), 4)
-    net = npt.Network({"S": source, "N": quiet}, {"P": npt.Projection("S", f"N.{port}", npt.connect.OneToOne(), weight=5.0, delay=0.4)})
+    net = npt.Network(
+        {"S": source, "N": quiet},
+        {"P": npt.Projection("S", f"N.{port}", npt.connect.OneToOne(), weight=5.0, delay=0.4)},
+    )
     out = run(net, dt=0.4, duration=4.0, record=["N.spike", "N.v"]).out
     spikes, v = np.asarray(out["N.spike"])[:, 0], np.asarray(out["N.v"])[:, 0]
     if port == "jump":  # 5 mV at 1.2 ms, above the threshold of 1 mV at once
@@ -229,17 +240,25 @@ class Depression(npt.synapses.AbstractEmitter):
 
 def test_an_emitter_sends_events_with_a_size():
     """20 Hz, U 0.5, tau 800 ms: the releases of NEST's tsodyks2_synapse."""
-    cells = npt.Population(npt.neurons.LIF(1, v_rest=0.0, v_th=1.0, v_reset=0.0, tau=1.0), emitters={"std": Depression()})
+    cells = npt.Population(
+        npt.neurons.LIF(1, v_rest=0.0, v_th=1.0, v_reset=0.0, tau=1.0), emitters={"std": Depression()}
+    )
     port = {"in": npt.Receptor(npt.synapses.Direct(), npt.synapses.CUBA())}
     listener = npt.Population(npt.neurons.LIF(1, v_th=1e9), port)
-    net = npt.Network({"A": cells, "B": listener}, {"P": npt.Projection("A.std", "B.in", npt.connect.OneToOne(), delay=1.5)})
+    net = npt.Network(
+        {"A": cells, "B": listener}, {"P": npt.Projection("A.std", "B.in", npt.connect.OneToOne(), delay=1.5)}
+    )
     kick = npt.Series(jnp.zeros((3000, 1)).at[499::500].set(1e4))
     out = run(net, {"A": kick}, duration=300.0, record=["A.std", "B.in.x", "A.std.x", "A.spike"]).out
     sent = np.asarray(out["A.std"])[:, 0]
     np.testing.assert_array_equal(np.flatnonzero(sent), np.arange(499, 3000, 500))
     np.testing.assert_allclose(sent[sent > 0], [0.5, 0.265147, 0.154835, 0.103020, 0.078683, 0.067251], atol=1e-6)
     np.testing.assert_array_equal(np.asarray(out["B.in.x"])[15:, 0], sent[:-15])
-    for emitters, match in (({"v": Depression()}, "is the name of an emitter and of a message"), ({"a.b": Depression()}, "emitter name"), ({"e": 3}, "emitter 'e' is a int")):
+    for emitters, match in (
+        ({"v": Depression()}, "is the name of an emitter and of a message"),
+        ({"a.b": Depression()}, "emitter name"),
+        ({"e": 3}, "emitter 'e' is a int"),
+    ):
         with pytest.raises((ValueError, TypeError), match=match):
             npt.Population(npt.neurons.LIF(1), emitters=emitters)
 
@@ -250,9 +269,14 @@ def test_an_emitter_sends_events_with_a_size():
 @pytest.mark.parametrize(("delay", "spikes_in"), [(None, 20), (0.1, 20), (1.5, 34)])
 def test_jumps_come_before_the_threshold_and_without_delay_after_the_reset(delay, spikes_in):
     """A jump of 20 mV over the threshold, for a spike at 2 ms, which is step 19."""
-    cells = npt.Population(npt.neurons.LIF(1, v_rest=0.0, v_th=15.0, v_reset=0.0, tau=10.0), {"jump": npt.synapses.Delta()})
+    cells = npt.Population(
+        npt.neurons.LIF(1, v_rest=0.0, v_th=15.0, v_reset=0.0, tau=10.0), {"jump": npt.synapses.Delta()}
+    )
     source = npt.sources.SpikeTimes(0, [2.0], size=1)
-    net = npt.Network({"S": source, "N": cells}, {"P": npt.Projection("S", "N.jump", npt.connect.OneToOne(), weight=20.0, delay=delay)})
+    net = npt.Network(
+        {"S": source, "N": cells},
+        {"P": npt.Projection("S", "N.jump", npt.connect.OneToOne(), weight=20.0, delay=delay)},
+    )
     out = run(net, record=["N.spike", "N.v"]).out
     spikes, v = np.flatnonzero(np.asarray(out["N.spike"])[:, 0]), np.asarray(out["N.v"])[:, 0]
     assert spikes.tolist() == [spikes_in]
@@ -263,9 +287,14 @@ def test_jumps_come_before_the_threshold_and_without_delay_after_the_reset(delay
 
 @pytest.mark.parametrize("delay", [None, 0.1])
 def test_jumps_are_lost_on_refractory_cells(delay):
-    cells = npt.Population(npt.neurons.LIF(1, v_rest=0.0, v_th=15.0, v_reset=-3.0, tau=10.0, t_ref=1.0), {"jump": npt.synapses.Delta()})
+    cells = npt.Population(
+        npt.neurons.LIF(1, v_rest=0.0, v_th=15.0, v_reset=-3.0, tau=10.0, t_ref=1.0), {"jump": npt.synapses.Delta()}
+    )
     source = npt.sources.SpikeTimes([0, 0, 0], [2.0, 2.5, 4.0], size=1)
-    net = npt.Network({"S": source, "N": cells}, {"P": npt.Projection("S", "N.jump", npt.connect.OneToOne(), weight=20.0, delay=delay)})
+    net = npt.Network(
+        {"S": source, "N": cells},
+        {"P": npt.Projection("S", "N.jump", npt.connect.OneToOne(), weight=20.0, delay=delay)},
+    )
     out = run(net, record=["N.spike", "N.v"]).out
     v = np.asarray(out["N.v"])[:, 0]
     assert np.asarray(out["N.spike"]).sum() == 2 and v.max() == (20.0 if delay is None else 0.0)
@@ -275,8 +304,9 @@ def test_jumps_are_lost_on_refractory_cells(delay):
 # all at once
 
 
-def everything(key=jax.random.key(0), n=8):
-    """A population with emitters, rate units, both sources, a layer, substeps, a jump, a slice, a learning pathway."""
+def everything(key=None, n=8):
+    """A population with emitters, rate units, both sources, a layer, substeps, jumps, slices."""
+    key = jax.random.key(0) if key is None else key
     ports = {
         "exc": npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.COBA(0.0)),
         "in": npt.Receptor(npt.synapses.Exponential(2.0), npt.synapses.CUBA()),
@@ -285,7 +315,9 @@ def everything(key=jax.random.key(0), n=8):
 
     def cell(n):
         options = dict(v_rest=-60.0, v_th=-50.0, v_reset=-60.0, tau=10.0, t_ref=1.0)
-        return npt.neurons.LIF(n, **options, surrogate=npt.surrogate.Sigmoid(1.0), sigma=0.5, v_init=npt.init.Normal(-55.0, 2.0))
+        return npt.neurons.LIF(
+            n, **options, surrogate=npt.surrogate.Sigmoid(1.0), sigma=0.5, v_init=npt.init.Normal(-55.0, 2.0)
+        )
 
     direct = {"in": npt.Receptor(npt.synapses.Direct(), npt.synapses.CUBA())}
     nodes = {
@@ -293,7 +325,11 @@ def everything(key=jax.random.key(0), n=8):
         "fine": npt.Substeps(npt.Population(cell(n), ports), 2),
         "rate": npt.Population(npt.neurons.LeakyIntegrator(n, v_rest=0.0, tau=5.0), direct),
         "times": npt.sources.SpikeTimes(np.arange(n), 1.0 + np.arange(n), size=n),
-        "poisson": (npt.sources.Poisson(n, rate=200.0) if hasattr(npt.sources, "Poisson") else npt.sources.SpikeTimes(np.arange(n), 1.0 + np.arange(n), size=n)),
+        "poisson": (
+            npt.sources.Poisson(n, rate=200.0)
+            if hasattr(npt.sources, "Poisson")
+            else npt.sources.SpikeTimes(np.arange(n), 1.0 + np.arange(n), size=n)
+        ),
         "layer": npt.Layer(eqx.nn.Linear(n, n, key=jax.random.key(9)), in_size=n),
     }
     rule, weight = npt.connect.AllToAll(), npt.init.Uniform(0.0, 0.2)
@@ -311,12 +347,22 @@ def everything(key=jax.random.key(0), n=8):
     return npt.Network(nodes, projections, key=key)
 
 
-RECORDS = ["E.spike", "E.v", "E.std.x", "fine.spike", "rate.v", "layer.out", "poisson.spike", "times.spike", "lines.E.v"]
+RECORDS = [
+    "E.spike",
+    "E.v",
+    "E.std.x",
+    "fine.spike",
+    "rate.v",
+    "layer.out",
+    "poisson.spike",
+    "times.spike",
+    "lines.E.v",
+]
 
 
-def simulate(net, state, current=8.0, key=jax.random.key(7), **options):
+def simulate(net, state, current=8.0, key=None, **options):
     inputs = {"E": current, "fine": 8.0, "E.exc": 0.01, "layer": 0.1}
-    options = dict(dt=0.1, duration=10.0, record=RECORDS, key=key) | options
+    options = dict(dt=0.1, duration=10.0, record=RECORDS, key=jax.random.key(7) if key is None else key) | options
     return npt.simulate(net, state, inputs, **options)
 
 
@@ -401,7 +447,8 @@ keys = jax.random.split(jax.random.key(5), 8)
 record = ["E.spike", "E.v", "rate.v", "fine.spike"]
 one = lambda current, key: simulate(net, state, current, key[0], record=record).out
 currents = jnp.linspace(4.0, 12.0, 8)
-f = jax.shard_map(lambda c, k: jax.tree.map(lambda x: x[None], one(c[0], k)), mesh=mesh, in_specs=P("seeds"), out_specs=P("seeds"))
+shard = lambda c, k: jax.tree.map(lambda x: x[None], one(c[0], k))
+f = jax.shard_map(shard, mesh=mesh, in_specs=P("seeds"), out_specs=P("seeds"))
 sharded = jax.jit(f)(currents, keys)
 worst = 0.0
 for n in range(8):

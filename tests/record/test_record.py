@@ -74,7 +74,11 @@ def test_the_number_of_spikes_is_that_of_all_steps(net, dense):
 
 def test_where_takes_numbers_masks_and_slices(net, dense):
     v = np.asarray(dense.out["E.v"])
-    for where, want in (([5, 5, 0], v[:, [5, 5, 0]]), (np.arange(64) % 2 == 0, v[:, ::2]), (slice(2, 9, 3), v[:, 2:9:3])):
+    for where, want in (
+        ([5, 5, 0], v[:, [5, 5, 0]]),
+        (np.arange(64) % 2 == 0, v[:, ::2]),
+        (slice(2, 9, 3), v[:, 2:9:3]),
+    ):
         np.testing.assert_array_equal(simulate(net, [npt.Probe("E.v", where=where)]).out["E.v"], want)
     np.testing.assert_array_equal(simulate(net, ["E.v[:3]"]).out["E.v[:3]"], v[:, :3])
     assert simulate(net, [npt.Probe("E.v", where=[])]).out["E.v"].shape == (600, 0)
@@ -83,7 +87,11 @@ def test_where_takes_numbers_masks_and_slices(net, dense):
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda: npt.Probe("E.v", where=[64]), ValueError, r"probe of 'E.v' has 64 in where, but there are 64 elements"),
+        (
+            lambda: npt.Probe("E.v", where=[64]),
+            ValueError,
+            r"probe of 'E.v' has 64 in where, but there are 64 elements",
+        ),
         (lambda: npt.Probe("E.v", where=[0.5]), TypeError, "where is .*expected numbers of elements"),
         (lambda: npt.Probe("E->E.weight", where=[0]), ValueError, "the variable is one number"),
         (lambda: npt.Probe("E.v[:3]", where=[0]), ValueError, "give one of the two"),
@@ -124,7 +132,9 @@ def test_events_are_the_raster(net, dense, boolean, options):
 def test_events_beyond_the_capacity_are_counted_and_said(net, dense):
     raster = np.asarray(dense.out["E.spike"])
     total = np.count_nonzero(raster)
-    with pytest.warns(UserWarning, match=rf"{total - 50} of {total} events of 'E.spike' were not kept: its capacity is 50"):
+    with pytest.warns(
+        UserWarning, match=rf"{total - 50} of {total} events of 'E.spike' were not kept: its capacity is 50"
+    ):
         events = simulate(net, [npt.Events("E.spike", capacity=50)]).out["E.spike"]
     steps, cells = np.nonzero(raster)
     np.testing.assert_array_equal(events.steps, steps[:50])
@@ -170,7 +180,9 @@ def test_a_model_of_ones_own_records_what_it_returns():
             x = state["x"] + jnp.arange(3.0)
             return {"x": jnp.where(x >= 4.0, 0.0, x)}, x >= 4.0
 
-    sol = npt.simulate(Own(), Own().init(), dt=1.0, duration=6.0, record=["x", "spike", npt.Events("spike", capacity=9)][:2])
+    sol = npt.simulate(
+        Own(), Own().init(), dt=1.0, duration=6.0, record=["x", "spike", npt.Events("spike", capacity=9)][:2]
+    )
     assert sol.out["spike"].shape == (6, 3) and sol.out["spike"].sum() == 4
     numbers = npt.simulate(Own(), Own().init(), dt=1.0, duration=6.0, record=lambda s, o: 1.0)
     chunks = npt.simulate(Own(), Own().init(), dt=1.0, duration=6.0, record=lambda s, o: 1.0, chunk=2)

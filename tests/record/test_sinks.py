@@ -85,7 +85,11 @@ def test_a_sink_of_ones_own_gets_each_block_once_and_is_ended_by_an_error(cells)
     own = Own()
     run(cells, 40.0, sink=own)
     assert own.seen[0] == ("begin", 0, {"v": 1, "counts": 50, "events": 0}) and own.seen[-1] == "end"
-    assert [entry[:3] for entry in own.seen[1:-1]] == [(0, 150, (150, 20)), (150, 150, (150, 20)), (300, 100, (100, 20))]
+    assert [entry[:3] for entry in own.seen[1:-1]] == [
+        (0, 150, (150, 20)),
+        (150, 150, (150, 20)),
+        (300, 100, (100, 20)),
+    ]
     own = Own(fail_at=150)
     with pytest.raises(OSError, match="no space left"):
         run(cells, 40.0, sink=own)

@@ -144,7 +144,10 @@ def test_an_array_is_a_constant_however_many_steps_there_are(n_steps):
 
 
 def test_inputs_to_nodes_and_to_ports_in_one_dictionary():
-    receptor = {"exc": npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.CUBA()), "jump": npt.synapses.Delta()}
+    receptor = {
+        "exc": npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.CUBA()),
+        "jump": npt.synapses.Delta(),
+    }
     net = npt.Network({"E": npt.Population(npt.neurons.LIF(2, v_th=1e9, tau=10.0), receptor)})
     arrivals = jnp.zeros((30, 2)).at[4, 1].set(3.0)
     inputs = {"E": 1.0, "E.exc": npt.Series(arrivals), "E.jump": lambda tick: jnp.where(tick.index == 9, 2.0, 0.0)}

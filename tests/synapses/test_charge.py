@@ -67,7 +67,9 @@ def test_conductances_are_of_second_order():
     steps, errors = [0.5, 0.25, 0.125, 0.0625, 0.03125], []
     for dt in steps:
         cell = npt.neurons.LIF(1, v_rest=0.0, v_th=1e9, tau=10.0)
-        errors.append(abs(voltage(network(cell, tau, npt.synapses.COBA(e_rev), weight, times), dt, duration)[-1] - y[0]))
+        errors.append(
+            abs(voltage(network(cell, tau, npt.synapses.COBA(e_rev), weight, times), dt, duration)[-1] - y[0])
+        )
     slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert abs(slope - 2) < 0.15, (slope, errors)
 
