@@ -61,8 +61,7 @@ class Probe(eqx.Module):
     ):
         if not isinstance(path, str) and not callable(path):
             raise TypeError(f"a probe's path is {path!r}; expected a name such as 'E.v', or a function")
-        sliced = _SLICE.match(path) if isinstance(path, str) else None
-        if sliced is not None:
+        if isinstance(path, str) and (sliced := _SLICE.match(path)) is not None:
             if where is not None:
                 raise ValueError(f"a probe's path is '{path}' and where is {where!r}; give one of the two")
             path, where = sliced["path"], _parse(sliced["slice"], path)
@@ -97,9 +96,10 @@ class Probe(eqx.Module):
 
 
 def _numbers(where: Any) -> Array:
-    array = np.asarray(where) if not isinstance(where, jax.Array) else where
-    if array.dtype == bool and not isinstance(array, jax.core.Tracer):
-        array = np.flatnonzero(np.asarray(array))
+    known = known_values(where) if isinstance(where, jax.Array) else np.asarray(where)
+    if known is not None and known.dtype == bool:
+        known = np.flatnonzero(known)
+    array = where if known is None else known
     if array.size == 0:
         array = np.zeros(0, np.int32)
     if array.ndim != 1 or not jnp.issubdtype(array.dtype, jnp.integer):

@@ -77,8 +77,14 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
         found.constants.append(None if function or isinstance(leaf, Series) else _array(leaf, name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
-    rows = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), found.series)
-    _check_shapes(model.input_shape, eqx.filter_eval_shape(lambda rows: found.at(tick(), rows), rows))
+    forms = []
+    for leaf, series, function in zip(found.constants, found.series, found.functions, strict=True):
+        if function is not None:
+            leaf = eqx.filter_eval_shape(lambda f=function: jax.tree.map(lambda x: _array(x, "an input"), f(tick())))
+        elif series is not None:
+            leaf = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), series)
+        forms.append(leaf)
+    _check_shapes(model.input_shape, jax.tree.unflatten(structure, forms))
     return found
 
 

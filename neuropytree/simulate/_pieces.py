@@ -30,8 +30,8 @@ def in_pieces(
     progress: bool,
     sink: AbstractSink | None,
     check: Check,
-) -> tuple[list[Any] | None, list[dict[str, Any]], State]:
-    """Records (`None` where they go to a sink), lists of events, and the state at the end.
+) -> tuple[list[Any], list[dict[str, Any]], State]:
+    """Records and lists of events, none where they go to a sink, and the state at the end.
 
     `check` is called with the state before a piece, what is broken after it, its first step, its length, and how many
     steps of the run come before.
@@ -55,7 +55,7 @@ def in_pieces(
     finally:
         if sink is not None:
             sink.end()
-    return gathered.taken, gathered.events(), state
+    return gathered.taken or [], gathered.events(), state
 
 
 def _padded(x: Array, *, first: int, size: int, piece: int) -> Array:

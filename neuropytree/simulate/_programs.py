@@ -27,8 +27,9 @@ _WORTH = 3e6
 _COSTS = {"exp": 10, "expm1": 15, "log": 10, "log1p": 15, "pow": 20, "tanh": 15, "sin": 15, "cos": 15, "logistic": 15}
 _COSTS |= {"div": 4, "sqrt": 4, "rsqrt": 4, "erf_inv": 20}
 
-_whole = {False: eqx.filter_jit(_run.whole), True: eqx.filter_jit(_run.whole, compiler_options=_SERIAL)}
-_piece = {False: eqx.filter_jit(_run.piece), True: eqx.filter_jit(_run.piece, compiler_options=_SERIAL)}
+_jit: Any = eqx.filter_jit  # whose overloads don't show that it hands options on to `jax.jit`
+_whole = {False: _jit(_run.whole), True: _jit(_run.whole, compiler_options=_SERIAL)}
+_piece = {False: _jit(_run.piece), True: _jit(_run.piece, compiler_options=_SERIAL)}
 _first_broken = eqx.filter_jit(_run.first_broken)
 
 

@@ -145,40 +145,45 @@ def simulate(
     model, state = _strong(model), _strong(state)
     given = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
     run = Run(model=model, inputs=given, recording=records, key=key, dt=dt)
-    solution = functools.partial(
-        Solution,
-        start=first if isinstance(first, Tracer) or first.ndim else int(first),
+    if chunk is None and not progress:
+        taken, lists, final = _at_once(run, state, first, n_steps)
+    else:
+        taken, lists, final = _piece_by_piece(run, state, first, n_steps, chunk=chunk, sink=sink, progress=progress)
+    intervals = zip(records.names, (probe.every for probe in records.probes), strict=True)
+    return Solution(
+        out=None if sink is not None else records.named(taken, _event_lists(run, lists, first, n_steps)),
+        state=final,
+        start=first if isinstance(first, Tracer) else int(first),
         n_steps=n_steps,
         dt=dt,
         every=every,
-        intervals=tuple(
-            (name, probe.every) for name, probe in zip(records.names, records.probes, strict=True) if probe.every
-        ),
+        intervals=tuple((name, own) for name, own in intervals if own),
     )
+
+
+Parts = tuple[list[PyTree], list[dict[str, Any]], State]  # records, lists of events, the state at the end
+
+
+def _at_once(run: Run, state: State, first: Array, n_steps: int) -> Parts:
     traced = _programs.is_traced(run, state, first)
-    if chunk is None and not progress:
-        done = _programs.whole(run, state, first, n_steps, traced=traced)
-        if traced:
-            final, lists = guard(state, done.state, dt), done.held
-        else:
-            _raise_if_broken(run, state, done.broken, int(first), n_steps, 0)
-            final, lists = done.state, [_trimmed(held) for held in done.held]
-        events = _event_lists(run, lists, first, n_steps)
-        return solution(out=records.named(done.taken, events), state=final)
+    done = _programs.whole(run, state, first, n_steps, traced=traced)
     if traced:
+        return done.taken, done.held, guard(state, done.state, run.dt)
+    _raise_if_broken(run, state, done.broken, int(first), n_steps, 0)
+    return done.taken, [_trimmed(held) for held in done.held], done.state
+
+
+def _piece_by_piece(
+    run: Run, state: State, first: Array, n_steps: int, *, chunk: int | None, sink: AbstractSink | None, progress: bool
+) -> Parts:
+    if _programs.is_traced(run, state, first):
         raise ValueError(
             "chunk= and progress= run pieces from the host; leave them out inside jax.jit, jax.vmap and jax.grad"
         )
-    block = records.block
+    block = run.recording.block
     piece = min(n_steps, chunk or block * -(-n_steps // (100 * block)))
     check = functools.partial(_raise_if_broken, run)
-    taken, lists, final = in_pieces(
-        run, state, int(first), n_steps, piece=piece, progress=progress, sink=sink, check=check
-    )
-    if sink is not None:
-        return solution(out=None, state=final)
-    events = _event_lists(run, lists, first, n_steps)
-    return solution(out=records.named(taken or [], events), state=final)
+    return in_pieces(run, state, int(first), n_steps, piece=piece, progress=progress, sink=sink, check=check)
 
 
 def _trimmed(held: dict[str, Array]) -> dict[str, Any]:

@@ -61,17 +61,17 @@ class SpikeTimes(AbstractNode):
     def __init__(self, indices: ArrayLike, times: ArrayLike, *, size: int, counts: bool = False):
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 0 <= size < 2**31 - 64:
             raise ValueError(f"size is {size!r}; expected a number of cells, at least 0")
-        cells, times = _vector("indices", indices), _vector("times", times)
+        cells, when = _vector("indices", indices), _vector("times", times)
         if cells.size and not jnp.issubdtype(cells.dtype, jnp.integer):
             raise TypeError(f"indices has dtype {cells.dtype}; expected integers, the cells of the spikes")
         if cells.shape == (1,):
-            cells = jnp.broadcast_to(jnp.asarray(cells), times.shape)
-        if cells.shape != times.shape:
-            raise ValueError(f"indices has {cells.shape[0]} entries and times {times.shape[0]}; expected one for each")
+            cells = jnp.broadcast_to(jnp.asarray(cells), when.shape)
+        if cells.shape != when.shape:
+            raise ValueError(f"indices has {cells.shape[0]} entries and times {when.shape[0]}; expected one for each")
         _refuse("indices", cells, lambda x: (x < 0) | (x >= size), f"a cell, from 0 to {size - 1}")
-        _refuse("times", times, lambda x: ~((x > 0) & np.isfinite(x)), "a time in ms, above 0")
+        _refuse("times", when, lambda x: ~((x > 0) & np.isfinite(x)), "a time in ms, above 0")
         self.size, self.counts = int(size), bool(counts)
-        self.indices, self.times = jnp.asarray(cells, jnp.int32), times
+        self.indices, self.times = jnp.asarray(cells, jnp.int32), when
 
     @property
     def ports(self) -> dict[str, int]:
