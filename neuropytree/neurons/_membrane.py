@@ -36,10 +36,6 @@ class AbstractMembrane(AbstractField):
         """
         return False
 
-    @property
-    def rate(self):
-        return None
-
     def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
         """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each, and
         `at` is the one that it is for."""
@@ -127,10 +123,6 @@ class LeakyMembrane(VoltageMembrane):
     @property
     def _begin(self) -> Array:
         return self.v_rest
-
-    @property
-    def rate(self):
-        return 1 / self.tau
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t

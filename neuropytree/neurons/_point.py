@@ -8,11 +8,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._arguments import check_kind, fits
 from .._errors import listing
-from .._types import Drive, Scalar, Spikes, fields_of, find
+from .._types import Drive, Scalar, Spikes, Tick, fields_of, find
 from ..integrate import (
     AbstractField,
     AbstractFractionalStepper,
@@ -50,16 +50,6 @@ class PointNeuronState(eqx.Module):
     def v(self) -> Array:
         """The voltage (mV)."""
         return self.membrane.v
-
-
-import typing
-
-
-class _Moved(typing.NamedTuple):
-    state: Any
-    y: Any
-    raised: Any
-    memory: Any
 
 
 class PointNeuron(AbstractNeuron):
@@ -175,13 +165,15 @@ class PointNeuron(AbstractNeuron):
 
     def silent(self, state: PointNeuronState) -> Spikes:
         """The output of a step in which nobody spikes."""
-        return state.v if self.threshold is None else self.threshold.silent(state.v)
+        return jnp.zeros_like(state.v) if self.threshold is None else self.threshold.silent(state.v)
 
     def vector_field(self, t: Scalar, y: Any, u: Any) -> Any:
         """The field of the membrane between spikes; `y` is `state.membrane` and `u` a `Drive`."""
         return self.membrane.vector_field(t, y, u)
 
-    def move(self, state, input, tick):
+    def step(
+        self, state: PointNeuronState, input: ArrayLike | Drive | None, tick: Tick
+    ) -> tuple[PointNeuronState, Spikes]:
         u = Drive.of(input, state.v.dtype)
         self._check(state, u)
         key = tick.fold("membrane").key
@@ -195,10 +187,6 @@ class PointNeuron(AbstractNeuron):
             past: Any = state.memory
             y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, past)
         y = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, state.membrane)
-        return _Moved(state, y, raised, memory)
-
-    def fire(self, moved, tick):
-        state, y, raised, memory = moved
         if self.threshold is None:
             return PointNeuronState(y, None, state.dt, memory=memory), y.v
         before = None
@@ -207,17 +195,6 @@ class PointNeuron(AbstractNeuron):
         discrete = self.threshold, self.reset, self.jumps, self.refractory, self.relative
         y, left, raised, spike = _discrete(discrete, y, state.v, before, state.refractory, raised, tick.dt)
         return PointNeuronState(y, left, state.dt, raised, memory), spike
-
-    def step(self, state, input, tick):
-        return self.fire(self.move(state, input, tick), tick)
-
-    def jump(self, x, add, at=0):
-        if isinstance(x, _Moved):
-            return x._replace(y=dataclasses.replace(x.y, v=add(x.y.v)))
-        v = add(x.v)
-        if x.refractory is not None:
-            v = jnp.where(x.refractory > 0, x.v, v)
-        return dataclasses.replace(x, membrane=dataclasses.replace(x.membrane, v=v))
 
     def _check(self, state: PointNeuronState, u: Drive) -> None:
         """**Raises:** `ValueError` for a state of another kind of cell, and for an input of another shape."""
