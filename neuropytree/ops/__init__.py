@@ -40,6 +40,10 @@ from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
+from ._fire import Fired as Fired
+from ._fire import VoltageChange as VoltageChange
+from ._fire import fire as fire
+from ._fire import where_spike as where_spike
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec
