@@ -16,8 +16,8 @@ import neuropytree as npt
 class State(eqx.Module):
     """Cells and conductances."""
 
-    e: npt.neurons.PointNeuronState
-    i: npt.neurons.PointNeuronState
+    e: npt.neurons.NeuronState
+    i: npt.neurons.NeuronState
     e_exc: npt.synapses.ExponentialState
     e_inh: npt.synapses.ExponentialState
     i_exc: npt.synapses.ExponentialState

@@ -87,6 +87,10 @@ class AdaptiveMembrane(AbstractMembrane):
         return self.membrane.runs_away
 
     @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
+    @property
     def v_rest(self) -> Float[Array, "..."]:
         """Resting voltage (mV)."""
         inner: _Resting = self.membrane  # pyright: ignore[reportAssignmentType]

@@ -62,6 +62,10 @@ class TracedMembrane(AbstractMembrane):
     def runs_away(self) -> bool:
         return self.membrane.runs_away
 
+    @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> TracedState:
         v = self.membrane.init(shape, key=key).v
         return TracedState(v, initial(self.a_init, jnp.zeros((), v.dtype), v, key=key, name="a"))

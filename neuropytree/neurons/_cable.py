@@ -238,6 +238,16 @@ class CableMembrane(AbstractMembrane):
 
         return Drive(spread(u.i), None if u.g is None else spread(u.g))
 
+    def voltage(self, y: CompartmentsState, at: int = 0) -> Array:
+        return y.voltages[..., at]
+
+    def put(self, y: CompartmentsState, v: Array, at: int = 0) -> CompartmentsState:
+        return CompartmentsState(voltages=y.voltages.at[..., at].set(v), channels=y.channels, ions=y.ions)
+
+    def settled(self, y: CompartmentsState) -> CompartmentsState:
+        """`y` with branch points at the voltage at which no current is left over."""
+        return CompartmentsState(voltages=self.balanced(y.voltages), channels=y.channels, ions=y.ions)
+
     def _with_membrane(self) -> np.ndarray:
         return ~np.isin(np.arange(self.tree.size), self.branch_points)
 

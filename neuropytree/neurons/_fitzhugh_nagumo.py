@@ -48,7 +48,7 @@ class FitzHughNagumoMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.FitzHughNagumoMembrane(tau=10.0)
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.8, None))
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(parts.Threshold(1.8, None)))
         ```
     """
 

@@ -45,7 +45,7 @@ class FitzHughRinzelMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.FitzHughRinzelMembrane()
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.8, None))  # of order 1
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Threshold(1.8, None))  # of order 1
         ```
     """
 

@@ -75,6 +75,10 @@ class MihalasNieburMembrane(AbstractMembrane):
         self.membrane, self.v_th_inf = membrane, real(v_th_inf, "v_th_inf")
         self.a, self.b, self.k1, self.k2 = real(a, "a"), real(b, "b"), real(k1, "k1"), real(k2, "k2")
 
+    @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> MihalasNieburState:
         v = self.membrane.init(shape, key=key).v
         return MihalasNieburState(

@@ -48,7 +48,7 @@ class HindmarshRoseMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.HindmarshRoseMembrane(b=2.7)
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.0, None))
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(parts.Threshold(1.0, None)))
         ```
     """
 

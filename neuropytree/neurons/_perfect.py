@@ -56,6 +56,10 @@ class PerfectMembrane(VoltageMembrane):
     def _begin(self) -> Array:
         return jnp.zeros_like(self.tau)  # every voltage is at rest
 
+    @property
+    def rate(self) -> Float[Array, "..."]:
+        return jnp.zeros_like(self.tau)
+
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v

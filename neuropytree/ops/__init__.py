@@ -45,6 +45,10 @@ from ._ffi import fence as fence
 from ._ffi import varies as varies
 from ._ffi import varies_more as varies_more
 from ._ffi import vary_as as vary_as
+from ._fire import Fired as Fired
+from ._fire import VoltageChange as VoltageChange
+from ._fire import fire as fire
+from ._fire import where_spike as where_spike
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec
