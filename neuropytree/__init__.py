@@ -16,6 +16,7 @@ from . import synapses as synapses
 from . import visualize as visualize
 from ._node import AbstractHalvedNode as AbstractHalvedNode
 from ._node import AbstractNode as AbstractNode
+from ._series import Series as Series
 from ._types import AbstractDynamics as AbstractDynamics
 from ._types import Drive as Drive
 from ._types import Tick as Tick
@@ -28,7 +29,6 @@ from .network import Projection as Projection
 from .network import Substeps as Substeps
 from .record import Events as Events
 from .record import Probe as Probe
-from .simulate import Series as Series
 from .simulate import Solution as Solution
 from .simulate import simulate as simulate
 from .synapses import Receptor as Receptor

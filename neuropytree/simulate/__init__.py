@@ -1,5 +1,4 @@
 """Running a model, and recording it."""
 
-from ._inputs import Series as Series
 from ._simulate import Solution as Solution
 from ._simulate import simulate as simulate

@@ -11,36 +11,8 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike
 
 from .._errors import check_function, listing
-from .._types import AbstractDynamics, Tick, as_parameter
-
-
-class Series(eqx.Module):
-    """An input over time: `x[k]` is the input of step `k` of the run.
-
-    **Arguments:**
-
-    - `x`: an array with time as axis 0 and a row for each step of the run; or a `Drive` of such arrays.
-
-    !!! example
-
-        ```python
-        import jax.numpy as jnp, neuropytree as npt
-        cells = npt.neurons.LIF(3)
-        ramp = npt.Series(jnp.linspace(0.0, 20.0, 1000))
-        sol = npt.simulate(cells, cells.init(dt=0.1), ramp, dt=0.1, duration=100.0, record=["v"])
-        ```
-    """
-
-    x: Any
-
-    def __init__(self, x: ArrayLike | Any):
-        self.x = jax.tree.map(lambda leaf: _array(leaf, "a series"), x, is_leaf=_is_leaf)
-        lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(self.x)}
-        if len(lengths) != 1 or None in lengths:
-            raise ValueError(f"a series is {x!r}; expected an array over time, with a row for each step as axis 0")
-
-    def __len__(self) -> int:
-        return jax.tree.leaves(self.x)[0].shape[0]
+from .._series import Series, is_list, numbers
+from .._types import AbstractDynamics, Tick
 
 
 class Inputs(eqx.Module):
@@ -55,7 +27,7 @@ class Inputs(eqx.Module):
         """The input of one step; `rows` are those of `series`."""
         leaves = []
         for constant, row, function in zip(self.constants, rows, self.functions, strict=True):
-            made = None if function is None else jax.tree.map(lambda x: _array(x, "an input"), function(tick))
+            made = None if function is None else jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
             leaves.append(constant if constant is not None else row if row is not None else made)
         return jax.tree.unflatten(self.structure, leaves)
 
@@ -74,13 +46,13 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
                 f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
             )
         function = callable(leaf) and not isinstance(leaf, Series)
-        found.constants.append(None if function or isinstance(leaf, Series) else _array(leaf, name))
+        found.constants.append(None if function or isinstance(leaf, Series) else numbers(leaf, name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
     forms = []
     for leaf, series, function in zip(found.constants, found.series, found.functions, strict=True):
         if function is not None:
-            leaf = eqx.filter_eval_shape(lambda f=function: jax.tree.map(lambda x: _array(x, "an input"), f(tick())))
+            leaf = eqx.filter_eval_shape(lambda f=function: jax.tree.map(lambda x: numbers(x, "an input"), f(tick())))
         elif series is not None:
             leaf = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), series)
         forms.append(leaf)
@@ -89,26 +61,11 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
 
 
 def _is_leaf(x: Any) -> bool:
-    numbers = isinstance(x, list | tuple) and all(isinstance(n, int | float | np.generic) for n in x)
-    return isinstance(x, Series) or callable(x) or numbers
+    return isinstance(x, Series) or callable(x) or is_list(x)
 
 
 def _spoken(path: Any) -> str:
     return f"input '{jax.tree_util.keystr(path, simple=True, separator='.')}'" if path else "the input"
-
-
-def _array(x: Any, name: str) -> Array:
-    if isinstance(x, jax.Array):
-        return x
-    try:
-        array = np.asarray(x)
-    except (TypeError, ValueError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "biuf" and not jnp.issubdtype(array.dtype, jnp.floating):
-        what = f"has dtype {array.dtype}" if array.dtype.kind == "c" else f"is a {type(x).__name__}"
-        raise TypeError(f"{name} {what}; expected numbers, arrays, an npt.Series, or a function of the tick")
-    number = not isinstance(x, np.ndarray | np.generic) and array.dtype.kind in "iu"  # 20 and 20.0 are the same input
-    return as_parameter(array) if number or jnp.issubdtype(array.dtype, jnp.floating) else jnp.asarray(array)
 
 
 def _check_shapes(shapes: Any, inputs: Any) -> None:
