@@ -66,7 +66,7 @@ NETWORKS = {"hh": hodgkin_huxley, "cobahh": cobahh}
 
 def count(state, output) -> jax.Array:
     """The number of spikes of a step."""
-    return sum(jnp.sum(spikes, dtype=jnp.int32) for spikes in jax.tree.leaves(output))
+    return sum(npt.ops.count_events(spikes) for spikes in jax.tree.leaves(output))
 
 
 def main() -> None:

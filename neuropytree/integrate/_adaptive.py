@@ -92,10 +92,19 @@ class Adaptive(AbstractStepper):
         return eqx.error_if(sol, sol.result != diffrax.RESULTS.successful, message)
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Key[Array, ""] | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
-        return jax.tree.map(lambda x, old: x[0].astype(old.dtype), self.solve(field, t, t + dt, dt, y, u).ys, y)
+        end = self.solve(field, t, t + dt, dt, y, u).ys
+        return jax.tree.map(lambda x, old: x[0].astype(old.dtype), end, y), state
 
 
 def _solve(

@@ -53,8 +53,16 @@ class Diffrax(AbstractStepper):
             )
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Key[Array, ""] | None = None,
+    ) -> tuple[PyTree, Any]:
         import diffrax
 
         del key
@@ -62,10 +70,10 @@ class Diffrax(AbstractStepper):
 
         wide, vector_field, as_it_was = in_one_dtype(field, y)
         term, solver = diffrax.ODETerm(vector_field), with_scan(self.solver, "bounded")
-        state = solver.init(term, t, t + dt, wide, u)
-        new, *_, result = solver.step(term, t, t + dt, wide, u, state, made_jump=False)
+        fresh = solver.init(term, t, t + dt, wide, u)
+        new, *_, result = solver.step(term, t, t + dt, wide, u, fresh, made_jump=False)
         good = result == diffrax.RESULTS.successful
-        return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new))
+        return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new)), state
 
 
 def in_one_dtype(

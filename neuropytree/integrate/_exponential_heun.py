@@ -37,8 +37,16 @@ class ExponentialHeun(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Key[Array, ""] | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)
@@ -54,4 +62,4 @@ class ExponentialHeun(AbstractStepper):
             p + dt * exprel2(a * dt) * (end - f - a * (p - leaf))
             for leaf, a, f, p, end in zip(leaves, rates, slopes, predicted, ends, strict=True)
         ]
-        return jax.tree.unflatten(structure, out)
+        return jax.tree.unflatten(structure, out), state

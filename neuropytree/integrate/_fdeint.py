@@ -72,4 +72,4 @@ def fdeint(
         )
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     ts, ys, final, flags = run(bound, stepper, y0, jnp.zeros((), jnp.int32), rows, float(dt), n_steps, int(every))
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), None)
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=None)

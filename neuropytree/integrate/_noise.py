@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Key, PyTree
 
+from .._arguments import named
 from .._errors import listing, no_key
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper, called, named
+from ._base import AbstractField, AbstractStepper, called
 from ._elementwise import dependence
 
 Calculus = Literal["ito", "stratonovich"]
@@ -135,12 +136,20 @@ class AbstractSDEStepper(AbstractStepper):
         """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Key[Array, ""] | None = None,
+    ) -> tuple[PyTree, Any]:
         noise = noise_of(self, field, t, y, u)
         if key is None:
             raise no_key(type(self).__name__, "noise of the field")
-        return self.advance(field, t, y, u, dt, *noise.draw(y, dt, key, integral=self.uses_integral))
+        return self.advance(field, t, y, u, dt, *noise.draw(y, dt, key, integral=self.uses_integral)), state
 
 
 def noise_of(stepper: AbstractSDEStepper, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> Noise:

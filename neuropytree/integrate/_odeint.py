@@ -10,11 +10,12 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from .._arguments import named
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
-from ._base import AbstractAround, AbstractField, AbstractStepper, named
+from ._base import AbstractAround, AbstractField, AbstractStepper
 from ._fractional import AbstractFractionalStepper
 from ._joint import Joint
 from ._noise import AbstractSDEStepper
@@ -172,10 +173,11 @@ def odeint(
     stepper = RK4() if stepper is None else stepper
     if not isinstance(stepper, AbstractStepper):
         raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
+    for other, call in ((AbstractSDEStepper, "noise; sdeint"), (AbstractFractionalStepper, "fractional order; fdeint")):
+        if isinstance(stepper, other):
+            raise TypeError(f"stepper is {stepper!r}, which is one for {call} takes it")
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = first_step(start, n_steps)
-    if isinstance(stepper, AbstractSDEStepper):
-        raise TypeError(f"stepper is {stepper!r}, which is one for noise; sdeint takes it")
     if dense:
         if not isinstance(stepper, Adaptive):
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
@@ -185,7 +187,7 @@ def odeint(
     else:
         ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation)
 
 
 def as_field(f: Any) -> AbstractField:
@@ -236,7 +238,7 @@ def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
 @eqx.filter_jit
 def run(
     field: _Bound,
-    stepper: AbstractStepper | AbstractFractionalStepper,
+    stepper: AbstractStepper,
     y0: PyTree,
     start: Array,
     rows: Any,
@@ -250,10 +252,7 @@ def run(
     def step(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], None]:
         (y, memory), (index, row) = state, now
         tick = Tick.at(index, dt=dt, key=key)
-        if isinstance(stepper, AbstractFractionalStepper):
-            new, memory = stepper.step(field, tick.t, y, row, dt, memory)
-        else:
-            new = stepper.step(field, tick.t, y, row, dt, tick.key)
+        new, memory = stepper.step(field, tick.t, y, row, dt, state=memory, key=tick.key)
         return (jax.tree.map(_as_before, new, y), memory), None
 
     def block(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], PyTree]:
@@ -262,8 +261,7 @@ def run(
 
     indices = start + jnp.arange(n_steps, dtype=jnp.int32)
     blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
-    memory = stepper.init(y0) if isinstance(stepper, AbstractFractionalStepper) else None
-    (final, _), ys = jax.lax.scan(block, (y0, memory), blocks)
+    (final, _), ys = jax.lax.scan(block, (y0, stepper.init(y0)), blocks)
     return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
 
 

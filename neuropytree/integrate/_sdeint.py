@@ -128,7 +128,7 @@ def sdeint(
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = first_step(start, n_steps)
     ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every), key)
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), None)
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=None)
 
 
 def _field(f: Any, g: Any, wrap: Callable[[PyTree], PyTree]) -> AbstractField:

@@ -11,6 +11,7 @@ from .._errors import listing
 from .._node import AbstractHalvedNode, Add
 from .._types import Drive, Tick, find
 from ..neurons import AbstractNeuron
+from ..ops import count_events
 from ..synapses import AbstractEmitter, Delta, Receptor
 from ._names import check_name
 from ._tactics import after
@@ -169,6 +170,8 @@ class Population(AbstractHalvedNode):
     def read(self, path: str, state: PopulationState, output: Mapping[str, Array]) -> Array:
         if path in self.emitters:
             return output[path]
+        if path == "count" and "spike" in self.messages:
+            return count_events(output["spike"])
         head, _, rest = path.partition(".")
         for kind, parts in (("receptor", state.receptors), ("emitter", state.emitters)):
             if rest and head in parts:

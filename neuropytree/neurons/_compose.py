@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jaxtyping import ArrayLike
 
 from .._arguments import check_kind, check_order, real
-from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
+from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
 from ._base import normalise_size
 from ._crossing import Crossing
@@ -19,7 +19,6 @@ from ._threshold import AbstractThreshold, AdaptiveThreshold, Threshold
 
 ResetKind = Literal["hard", "soft"] | None
 Surrogate = AbstractSurrogate | type[AbstractSurrogate] | None
-Stepper = AbstractStepper | AbstractFractionalStepper
 Orders = ArrayLike | dict[str, ArrayLike]
 
 
@@ -47,7 +46,7 @@ def compose(
     relative: RelativeRefractory | None,
     noisy: bool,
     surrogate: Surrogate,
-    stepper: Stepper | None,
+    stepper: AbstractStepper | None,
     reset_name: str = "v_reset",
 ) -> PointNeuron:
     """A point neuron from the arguments that constructors share; `threshold` is a voltage, or a threshold.

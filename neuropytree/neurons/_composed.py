@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
 from .._types import Drive, Scalar, Spikes, Tick
-from ..integrate import AbstractField, AbstractFractionalStepper, AbstractStepper
+from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron
 from ._confined import Confined
 from ._spiking import Spiking
@@ -20,7 +20,7 @@ from ._state import Moved, NeuronState
 class ComposedNeuron(AbstractNeuron):
     """Neurons made of a membrane, a stepper and a rule for spikes."""
 
-    stepper: eqx.AbstractVar[AbstractStepper | AbstractFractionalStepper]
+    stepper: eqx.AbstractVar[AbstractStepper]
 
     @property
     @abc.abstractmethod
@@ -29,7 +29,7 @@ class ComposedNeuron(AbstractNeuron):
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> NeuronState:
         membrane = self.membrane.init(self.shape, key=key)
-        stepper = self.stepper.init(membrane) if isinstance(self.stepper, AbstractFractionalStepper) else None
+        stepper = self.stepper.init(membrane)
         if self.spiking is None:
             return NeuronState(membrane=membrane, stepper=stepper, dt=dt)
         self.spiking.check(membrane, type(self.membrane).__name__)
@@ -47,13 +47,10 @@ class ComposedNeuron(AbstractNeuron):
 
     def move(self, state: NeuronState, input: ArrayLike | Drive | None, tick: Tick) -> Moved:
         self._check(state)
-        old, memory = state.membrane, None
+        old = state.membrane
         u = self.membrane.received(Drive.of(input, state.v.dtype), state.v.shape)
         field, key = self._field(state, tick.dt), tick.fold("membrane").key
-        if isinstance(self.stepper, AbstractStepper):
-            new = self.stepper.step(field, tick.t, old, u, tick.dt, key)
-        else:
-            new, memory = self.stepper.step(field, tick.t, old, u, tick.dt, state.stepper)
+        new, memory = self.stepper.step(field, tick.t, old, u, tick.dt, state=state.stepper, key=key)
         new = jax.tree.map(lambda x, like: jnp.broadcast_to(x, like.shape), new, old)
         return Moved(membrane=self.membrane.settled(new), stepper=memory, before=state)
 
@@ -100,11 +97,17 @@ class ComposedNeuron(AbstractNeuron):
                 f"the state is that of cells of shape {shape}, and this {type(self).__name__} has the shape "
                 f"{self.shape}: make the state by this cell's init"
             )
+        memory = eqx.filter_eval_shape(self.stepper.init, state.membrane)
         for what, mine, value in (
             ("an absolute refractory period", rule and rule.refractory, state.refractory),
             ("a relative refractory period", rule and rule.relative, state.raised),
-            ("a memory of the past", isinstance(self.stepper, AbstractFractionalStepper) or None, state.stepper),
+            ("a memory of the past", memory, state.stepper),
         ):
             if (mine is None) != (value is None):
                 has, lacks = ("the state", "the cell") if mine is None else ("the cell", "the state")
                 raise ValueError(f"{has} has {what}, and {lacks} has none: make the state by this cell's init")
+        if jax.tree.structure(memory) != jax.tree.structure(state.stepper):
+            raise ValueError(
+                f"the state has a memory of another stepper than {type(self.stepper).__name__}: make the state by this "
+                "cell's init"
+            )

@@ -10,8 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._arguments import check_kind, real
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
 from ..ions import AbstractIon, Pool
 from ..surrogate import AbstractSurrogate, PiecewiseExp
@@ -76,7 +75,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
-        return ConductanceState(v, {name: c.init(v, pools) for name, c in self.channels.items()}, ions)
+        return ConductanceState(v=v, channels={name: c.init(v, pools) for name, c in self.channels.items()}, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """What the channels see of the ions in the state `ions`."""
@@ -100,7 +99,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = Linear(jnp.broadcast_to(-g * reciprocal, y.v.shape), total.i * reciprocal)
         channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
         ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
-        return ConductanceState(v, channels, ions)  # pyright: ignore[reportArgumentType]
+        return ConductanceState(v=v, channels=channels, ions=ions)  # pyright: ignore[reportArgumentType]
 
     def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
         def slope(k: Linear | Relaxation, x: Array) -> Array:
@@ -112,8 +111,8 @@ class ConductanceMembrane(AbstractMembrane):
         del t, u
         if self.sigma is None:
             return None
-        still = jax.tree.map(lambda _: None, (y.channels, y.ions))
-        return ConductanceState(self.sigma, *still)
+        channels, ions = jax.tree.map(lambda _: None, (y.channels, y.ions))
+        return ConductanceState(v=self.sigma, channels=channels, ions=ions)
 
     def sequence(self) -> ConductanceState:
         return ConductanceState(v=1, channels=0, ions=1)  # pyright: ignore[reportArgumentType]

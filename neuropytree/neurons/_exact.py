@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
+from .._arguments import no_nan, number, times
 from .._errors import check_function
 from .._types import Drive
-from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution
-from ..integrate._hybrid import no_nan, number, options, solve, times
+from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution, hybrid_options, hybrid_solve
 from ._base import check_shapes
 from ._conductance import ConductanceCell
 from ._membrane import AbstractMembrane
@@ -82,9 +82,19 @@ class _Neuron(eqx.Module):
         """Whether a spike is a crossing from below, as opposed to a voltage above the threshold."""
         return not self.spiking.threshold.memoryless or not self.acts()
 
-    def functions(self) -> tuple[Any, ...]:
-        held, t_ref = (None, None) if self.spiking.refractory is None else (self.held, self.t_ref)
-        return self.vector_field, held, self.event, self.after if self.acts() else None, t_ref
+    def solve(self, y0: _Variables, **options: Any) -> HybridSolution:
+        """The solve of one neuron."""
+        rests = self.spiking.refractory is not None
+        return hybrid_solve(
+            self.vector_field,
+            y0,
+            event=self.event,
+            reset=self.after if self.acts() else None,
+            hold=self.t_ref if rests else None,
+            hold_field=self.held if rests else None,
+            crossings=self.crossings(),
+            **options,
+        )
 
 
 def exact_spikes(
@@ -184,12 +194,12 @@ def exact_spikes(
     jumps = times("jump_ts", jump_ts, dtype)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
         raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
-    settings = options(
+    options = hybrid_options(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    settings |= {"crossings": neuron.crossings()}
-    sol = _population(neuron, y0, begin, begin + length, release, jumps, cell.shape, settings)
+    span = {"t0": begin, "t1": begin + length}
+    sol = _population(neuron, y0, span, release, jumps, cell.shape, options)
     return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
 
 
@@ -197,12 +207,11 @@ def exact_spikes(
 def _population(
     neuron: _Neuron,
     y0: PyTree[Array],
-    t0: Array,
-    t1: Array,
+    span: dict[str, Array],
     release: Array,
     jumps: Array,
     shape: tuple[int, ...],
-    settings: dict[str, Any],
+    options: dict[str, Any],
 ) -> HybridSolution:
     """A solve for each neuron. What has the shape of the population is dealt out, and numbers are shared."""
 
@@ -218,7 +227,7 @@ def _population(
 
     def one(own: Any, y0: PyTree[Array], jumps: Array) -> HybridSolution:
         neuron, release = eqx.combine(shared, own, static)
-        return solve(neuron.functions(), y0, t0, t1, release, args=None, jump_ts=jumps, **settings)
+        return neuron.solve(y0, **span, held_until=release, jump_ts=jumps, **options)
 
     axes = (0, 0, None if jumps.ndim == 1 else 0)
     sol = jax.vmap(one, in_axes=axes)(own, y0, own_jumps)

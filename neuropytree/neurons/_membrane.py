@@ -10,8 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import fits, real
 from .._types import Drive, Scalar, fold_key
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import AbstractField, Relaxation
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from .._arguments import check_kind
 from .._errors import listing
 from .._types import Spikes, find
-from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler
+from ..integrate import AbstractStepper, ExponentialEuler
 from ._base import check_shapes, normalise_size
 from ._composed import ComposedNeuron
 from ._membrane import AbstractMembrane
@@ -67,7 +67,7 @@ class PointNeuron(ComposedNeuron):
     jumps: dict[str, AbstractJump]
     refractory: Refractory | None
     relative: RelativeRefractory | None
-    stepper: AbstractStepper | AbstractFractionalStepper
+    stepper: AbstractStepper
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class PointNeuron(ComposedNeuron):
         jumps: Mapping[str, AbstractJump] | None = None,
         refractory: Refractory | None = None,
         relative: RelativeRefractory | None = None,
-        stepper: AbstractStepper | AbstractFractionalStepper | None = None,
+        stepper: AbstractStepper | None = None,
     ):
         self.shape = normalise_size(size)
         self.membrane, self.threshold, self.reset, self.jumps = membrane, threshold, reset, dict(jumps or {})
@@ -94,9 +94,7 @@ class PointNeuron(ComposedNeuron):
             check_kind(jump, AbstractJump, f"the jump of '{name}'", optional=False)
         check_kind(self.refractory, Refractory, "refractory")
         check_kind(self.relative, RelativeRefractory, "relative")
-        fractional = isinstance(self.stepper, AbstractFractionalStepper)
-        if not fractional:
-            check_kind(self.stepper, AbstractStepper, "stepper")
+        check_kind(self.stepper, AbstractStepper, "stepper", optional=False)
         on_spikes = {"reset": self.reset, "jumps": self.jumps, "refractory": self.refractory, "relative": self.relative}
         idle = [name for name, part in on_spikes.items() if part]
         if self.threshold is None and idle:
@@ -105,8 +103,6 @@ class PointNeuron(ComposedNeuron):
             )
         for part in (self.membrane, self.threshold, *on_spikes.values()):
             check_shapes(part, self.shape)
-        if fractional:
-            check_shapes(self.stepper, self.shape)
         _check_dtypes((self.membrane, self.threshold, *on_spikes.values()))
 
     @property

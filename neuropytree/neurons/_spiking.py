@@ -12,7 +12,7 @@ from ..ops import fire, where_spike
 from ._refractory import Refractory, RelativeRefractory
 from ._reset import AbstractJump, AbstractReset
 from ._state import Moved, NeuronState
-from ._tactics import once
+from ._tactics import voltages_once
 from ._threshold import AbstractThreshold
 
 
@@ -80,7 +80,7 @@ class Spiking(eqx.Module):
         held = before.v if self.hold and self.refractory is not None else None
         changes = self.reset is not None or held is not None
         if not changes:
-            y = once(y)
+            y = voltages_once(y)
         raised = self.decayed(before.raised, dt)
         fired = fire(
             y.v,

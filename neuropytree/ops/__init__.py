@@ -8,6 +8,7 @@ from ._bsr import bsr_outer_matmat as bsr_outer_matmat
 from ._bsr import bsr_transposed_matmat as bsr_transposed_matmat
 from ._bsr import bsr_transposed_matvec as bsr_transposed_matvec
 from ._common import implementation as implementation
+from ._common import kernel_report as kernel_report
 from ._compact import CompactEvents as CompactEvents
 from ._compact import compact as compact
 from ._compact import csr_matvec_compact as csr_matvec_compact
@@ -23,6 +24,7 @@ from ._coo import coo_outer as coo_outer
 from ._coo import coo_outer_matmat as coo_outer_matmat
 from ._coo import coo_transposed_matmat as coo_transposed_matmat
 from ._coo import coo_transposed_matvec as coo_transposed_matvec
+from ._count import count_events as count_events
 from ._csc import csr_to_csc as csr_to_csc
 from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
