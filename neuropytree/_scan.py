@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree
 
-from ._check import broken, broken_message
 from .ops import varies, varies_more, vary_as
 
 Reduction = Literal["sum", "mean"] | None
@@ -236,16 +235,15 @@ def _divided(x: Array, n: int) -> Array:
     return real / n
 
 
-def guard(before: Any, after: Any, dt: float) -> Any:
-    """`after`, with an error at run time if a variable became non-finite; for runs inside other transformations."""
-    flags = broken(before, after)
-    if flags.shape[0] == 0:
+def guard(after: Any, broken: Array, messages: list[str]) -> Any:
+    """`after`, with an error at run time for the first variable that is `broken`, by its message; for runs inside other
+    transformations."""
+    if broken.shape[0] == 0:
         return after
-    messages = [broken_message(before, n, None, dt) for n in range(flags.shape[0])]
-    if varies(flags):  # where the branches of Equinox's check are of different types
-        jax.debug.callback(lambda flags: _raise(flags, messages), flags)
+    if varies(broken):  # inside `jax.shard_map` the branches of Equinox's check are of different types
+        jax.debug.callback(lambda flags: _raise(flags, messages), broken)
         return after
-    return eqx.branched_error_if(after, jnp.any(flags), jnp.argmax(flags), messages)
+    return eqx.branched_error_if(after, jnp.any(broken), jnp.argmax(broken), messages)
 
 
 def _raise(flags: Any, messages: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 
-import equinox as eqx
 import jax
 import jax.monitoring
 import numpy as np

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from .._arguments import named
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
+from .._scan import Scan, Taken, guard
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
 from ._base import AbstractAround, AbstractField, AbstractStepper
@@ -228,9 +229,8 @@ def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
     """`final`, if it is finite."""
     messages = [broken_message(dict(named(y0)), n, None, dt) for n in range(flags.shape[0])]
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
-        if messages:
-            final = eqx.branched_error_if(final, jnp.any(flags), jnp.argmax(flags), messages)
-    elif np.any(np.asarray(flags)):
+        return guard(final, flags, messages)
+    if np.any(np.asarray(flags)):
         raise FloatingPointError(messages[int(np.argmax(np.asarray(flags)))])
     return final
 
@@ -249,20 +249,19 @@ def run(
 ) -> tuple[Array, PyTree, PyTree, Array]:
     """Times, records, the end, and which variables are no longer finite."""
 
-    def step(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], None]:
-        (y, memory), (index, row) = state, now
+    def step(state: tuple[PyTree, Any], index: Array, row: Any) -> tuple[tuple[PyTree, Any], None]:
+        y, memory = state
         tick = Tick.at(index, dt=dt, key=key)
         new, memory = stepper.step(field, tick.t, y, row, dt, state=memory, key=tick.key)
         return (jax.tree.map(_as_before, new, y), memory), None
 
-    def block(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], PyTree]:
-        state = step(state, jax.tree.map(lambda x: x[0], now))[0] if every == 1 else jax.lax.scan(step, state, now)[0]
-        return state, state[0]
-
-    indices = start + jnp.arange(n_steps, dtype=jnp.int32)
-    blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
-    (final, _), ys = jax.lax.scan(block, (y0, stepper.init(y0)), blocks)
-    return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
+    state = y0, stepper.init(y0)
+    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
+    scan = Scan(step, (state, row), [Taken(lambda state, _: state[0], every)])
+    first = scan.begin(state, start)
+    last, (ys,) = scan.blocks(first, rows, n_steps // every)
+    final, _ = last.state
+    return _ends(start, dt, n_steps, every), ys, final, _broken(first.state[0], final)
 
 
 @eqx.filter_jit

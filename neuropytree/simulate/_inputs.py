@@ -5,10 +5,8 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from .._errors import check_function, listing
 from .._series import Series, is_list, numbers

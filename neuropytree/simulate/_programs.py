@@ -24,8 +24,9 @@ _SERIAL = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
 # operations of one step, counted by `_work`, above which two threads are quicker than one
 _WORTH = 3e6
 # how many additions take the time of one of these
-_COSTS = {"exp": 10, "expm1": 15, "log": 10, "log1p": 15, "pow": 20, "tanh": 15, "sin": 15, "cos": 15, "logistic": 15}
-_COSTS |= {"div": 4, "sqrt": 4, "rsqrt": 4, "erf_inv": 20}
+_COSTS = dict.fromkeys(("div", "sqrt", "rsqrt"), 4)
+_COSTS = _COSTS | dict.fromkeys(("exp", "log", "expm1", "log1p", "tanh", "sin", "cos", "logistic"), 12)
+_COSTS = _COSTS | dict.fromkeys(("pow", "erf_inv"), 20)
 
 _jit: Any = eqx.filter_jit  # whose overloads don't show that it hands options on to `jax.jit`
 _whole = {False: _jit(_run.whole), True: _jit(_run.whole, compiler_options=_SERIAL)}

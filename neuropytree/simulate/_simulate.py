@@ -168,7 +168,8 @@ def _at_once(run: Run, state: State, first: Array, n_steps: int) -> Parts:
     traced = _programs.is_traced(run, state, first)
     done = _programs.whole(run, state, first, n_steps, traced=traced)
     if traced:
-        return done.taken, done.held, guard(state, done.state, run.dt)
+        messages = [broken_message(state, n, None, run.dt) for n in range(len(done.broken))]
+        return done.taken, done.held, guard(done.state, done.broken, messages)
     _raise_if_broken(run, state, done.broken, int(first), n_steps, 0)
     return done.taken, [_trimmed(held) for held in done.held], done.state
 

@@ -1,7 +1,6 @@
 """Poisson spikes."""
 
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -22,8 +21,8 @@ Rate = ArrayLike | Series | Callable[[Tick], ArrayLike]
 class Poisson(AbstractNode):
     r"""Cells that spike at random, each by itself, at a given rate: the message `"spike"`.
 
-    In a step there is a spike with probability $1 - e^{-r \Delta t}$, what a Poisson process has at least once. With
-    `counts` the message is how often, a Poisson number of mean $r\,\Delta t$: for rates that are high for the step, such
+    In a step there is a spike with probability $1 - e^{-r \Delta t}$, that of one or more in a Poisson process. With
+    `counts` the message is how many, a Poisson number of mean $r\,\Delta t$: for rates that are high for the step, such
     as those of many sources together. All projections from a cell carry the same spikes.
 
     The input of a step, if there is one, is the rate (Hz) in that step, in the place of `rate`.
@@ -31,8 +30,8 @@ class Poisson(AbstractNode):
     **Arguments:**
 
     - `size`: number of cells.
-    - `rate`: in Hz: a number or an array with one for each cell; an `npt.Series` of such, by the number of the step, and
-      0 after its end; or a function of the tick.
+    - `rate`: in Hz: a number or an array with one for each cell; an `npt.Series` of such, by the number of the step, 0
+      after its end; or a function of the tick.
     - `counts`: whether to send numbers of spikes, as floats, or booleans.
 
     Needs the random key of the run. A rate that is negative or NaN, where that is only known at run time, makes no
