@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from .._arguments import named
-from .._math import exprel, fast_exp
+from .._math import exprel, fast_expm1
 from .._types import Scalar
 from ..ops import fence
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, refuse_noise
@@ -97,7 +97,7 @@ def relaxed(y: PyTree, coefficients: PyTree, dt: Scalar) -> PyTree:
     def move(c: Linear | Relaxation, x: Array) -> Array:
         if isinstance(c, Relaxation):
             # each costly term is used once, so that XLA makes one loop of the whole
-            return x + (c.rest - x) * (1 - fast_exp(-dt * c.rate))
+            return x + (x - c.rest) * fast_expm1(-dt * c.rate)
         return x + dt * exprel(c.a * dt) * (c.a * x + c.b)
 
     return jax.tree.map(move, coefficients, y, is_leaf=lambda c: isinstance(c, Linear | Relaxation))

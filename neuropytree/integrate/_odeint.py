@@ -32,13 +32,15 @@ class Trajectory(eqx.Module):
     - `ts`: time of each record (ms), at the end of the step that was recorded.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
     - `state`: the variables at the end, to go on from.
-    - `dense`: Diffrax's interpolation, or `None` if it wasn't asked for.
+    - `dense`: Diffrax's interpolation, in the time since the run began; `None` if it wasn't asked for.
+    - `begin`: when that was (ms), or `None`.
     """
 
     ts: Float[Array, " records"]
     ys: PyTree
     state: PyTree
     dense: "diffrax.DenseInterpolation | None"
+    begin: Float[Array, ""] | None = None
 
     def evaluate(self, t: Float[Array, "..."] | float) -> PyTree:
         """The variables at the time or times `t` of the run, by dense output; the axes of `t` come first.
@@ -46,7 +48,7 @@ class Trajectory(eqx.Module):
         **Raises:** `ValueError` unless `odeint` was called with `dense=True`, and for times outside of the run (not
         checked inside of transformations).
         """
-        if self.dense is None:
+        if self.dense is None or self.begin is None:
             raise ValueError("this run has no dense output; call odeint with dense=True and stepper=Adaptive(...)")
         if self.ts.ndim > 1:
             raise ValueError(
@@ -54,11 +56,11 @@ class Trajectory(eqx.Module):
             )
         t = jnp.asarray(t, dtype=jnp.result_type(float))
         if not any(isinstance(x, Tracer) for x in jax.tree.leaves((t, self.dense))):
-            first, last = float(self.dense.t0), float(self.dense.t1)
+            first, last = (float(self.begin + x) for x in (self.dense.t0, self.dense.t1))
             slack = 1e-6 * (last - first)  # of rounding
             if t.size and not (first - slack <= float(t.min()) and float(t.max()) <= last + slack):
                 raise ValueError(f"times from {float(t.min())} to {float(t.max())} ms; the run is {first} to {last} ms")
-        return _evaluate(self.dense, t, self.state)
+        return _evaluate(self.dense, t - self.begin, self.state)
 
 
 class _Bound(AbstractAround):
@@ -188,7 +190,8 @@ def odeint(
     else:
         ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation)
+    since = _time(begin, float(dt)) if dense else None
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation, begin=since)
 
 
 def as_field(f: Any) -> AbstractField:
@@ -268,11 +271,11 @@ def run(
 def _dense(
     field: _Bound, stepper: Adaptive, y0: PyTree, start: Array, dt: float, n_steps: int, every: int
 ) -> tuple[Array, PyTree, PyTree, Any, Array]:
-    t0, t1 = (k.astype(jnp.result_type(float)) * dt for k in (start, start + n_steps))
-    sol = stepper.solve(field, t0, t1, dt, y0, None, dense=True)
+    sol = stepper.solve(field, _time(start, dt), n_steps * dt, dt, y0, None, dense=True)
     final = jax.tree.map(lambda x, old: _as_before(x[0], old), sol.ys, y0)
-    ts = _ends(start, dt, n_steps, every)
-    return ts, _evaluate(sol.interpolation, ts, y0), final, sol.interpolation, _broken(y0, final)
+    passed = _ends(jnp.zeros_like(start), dt, n_steps, every)
+    ys = _evaluate(sol.interpolation, passed, y0)
+    return _ends(start, dt, n_steps, every), ys, final, sol.interpolation, _broken(y0, final)
 
 
 @eqx.filter_jit
@@ -281,9 +284,12 @@ def _evaluate(dense: Any, t: Array, like: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: x.reshape(*t.shape, *y.shape).astype(y.dtype), ys, like)
 
 
+def _time(index: Array, dt: float) -> Array:
+    return index.astype(jnp.result_type(float)) * dt
+
+
 def _ends(start: Array, dt: float, n_steps: int, every: int) -> Array:
-    ends = start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
-    return ends.astype(jnp.result_type(float)) * dt
+    return _time(start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32), dt)
 
 
 def _as_before(new: Array, old: Array) -> Array:

@@ -1,6 +1,7 @@
 """What all neurons of this package are: a membrane, a stepper that moves it, and a rule for spikes."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,11 @@ from ._state import Moved, NeuronState
 
 
 class ComposedNeuron(AbstractNeuron):
-    """Neurons made of a membrane, a stepper and a rule for spikes."""
+    """Neurons made of a membrane, a stepper and a rule for spikes.
+
+    The base of `PointNeuron`, `ConductanceCell` and `Compartments`. A subclass has these as fields, `spiking` with the
+    rule, and `parts` and `read` for the names of its variables.
+    """
 
     stepper: eqx.AbstractVar[AbstractStepper]
 
@@ -70,7 +75,7 @@ class ComposedNeuron(AbstractNeuron):
         if isinstance(cells, NeuronState) and cells.refractory is not None and self.spiking and self.spiking.hold:
             new = jnp.where(cells.refractory <= 0, new, v)
         membrane = self.membrane.settled(self.membrane.put(cells.membrane, new, at))
-        return eqx.tree_at(lambda c: c.membrane, cells, membrane)
+        return dataclasses.replace(cells, membrane=membrane)
 
     def _field(self, state: NeuronState, dt: Scalar) -> AbstractField:
         """The membrane as the stepper is to see it."""

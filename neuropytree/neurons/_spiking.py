@@ -23,6 +23,17 @@ class Spiking(eqx.Module):
 
     - `threshold`, `reset`, `jumps`, `refractory`, `relative`: as those of a `PointNeuron`.
     - `hold`: whether the voltage is held within the refractory period; otherwise only spikes don't count there.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        parts = npt.neurons
+        rule = parts.Spiking(threshold=parts.Threshold(-50.0, None), reset=parts.HardReset(-60.0))
+        cell = parts.LIF(3, v_rest=-60.0, v_th=-50.0, v_reset=-60.0, surrogate=None)
+        moved = cell.move(cell.init(), 500.0, npt.Tick.at(0, dt=0.5))
+        state, spikes = rule.after(moved, 0.5)
+        ```
     """
 
     threshold: AbstractThreshold

@@ -116,3 +116,51 @@ def test_what_is_refused():
     cell = npt.neurons.LIF(2, sigma=0.5, stepper=Adaptive(npt.integrate.DormandPrince()))
     with pytest.raises(ValueError, match="Adaptive has no noise"):
         npt.simulate(cell, cell.init(dt=0.1), dt=0.1, duration=1.0, key=jax.random.key(0))
+
+
+SOLVING = {
+    "pair": Adaptive(npt.integrate.DormandPrince(), rtol=1e-5, atol=1e-6),
+    "stiff": Adaptive(diffrax.Kvaerno3(), rtol=1e-3, atol=1e-4),
+    "one step": npt.integrate.Diffrax(diffrax.Heun()),
+    "implicit step": npt.integrate.Diffrax(diffrax.ImplicitEuler(root_finder=diffrax.VeryChord(rtol=1e-5, atol=1e-5))),
+}
+
+
+@pytest.mark.parametrize("name", list(SOLVING))
+def test_late_in_a_run_steps_are_as_long_as_at_its_beginning(name):
+    """In float32 300 000 ms and 300 000.01 ms are one number, and 140 000 ms and the next are 0.016 ms apart."""
+    with jax.enable_x64(False):
+        decay = lambda t, y, args: -y / 10  # noqa: E731
+        run = lambda start: npt.integrate.odeint(  # noqa: E731
+            decay, jnp.float32(1.0), dt=0.01, duration=2.0, start=start, stepper=SOLVING[name]
+        )
+        late = float(run(30_000_000).state)
+        # the same steps; the tolerance is that of the methods and of a float32 rounded 200 times
+        assert late == float(run(0).state) and late == pytest.approx(np.exp(-0.2), rel=2e-4)
+
+
+@pytest.mark.parametrize("stepper", [SOLVING["one step"], Adaptive(npt.integrate.BogackiShampine(), 1e-4, 1e-4)])
+def test_a_cell_fires_late_in_a_run_as_at_its_beginning(stepper):
+    """Every 16.1 ms: tau ln(25/5) = 16.09, found at the end of a step."""
+    with jax.enable_x64(False):
+        cell = npt.neurons.LIF(1, v_rest=0.0, v_th=20.0, v_reset=0.0, tau=10.0, surrogate=None, stepper=stepper)
+        spikes = [
+            npt.simulate(cell, cell.init(), 25.0, dt=0.025, duration=50.0, start=start, record=["spike"]).out["spike"]
+            for start in (0, 5_600_000, 24_000_000)
+        ]
+    assert spikes[0].sum() == 3
+    np.testing.assert_array_equal(spikes[0], spikes[1])
+    np.testing.assert_array_equal(spikes[0], spikes[2])
+
+
+def test_dense_output_late_in_a_run():
+    with jax.enable_x64(False):
+        stepper = Adaptive(npt.integrate.DormandPrince(), rtol=1e-5, atol=1e-6)
+        given = {"dt": 1.0, "duration": 10.0, "stepper": stepper, "dense": True}
+        late = npt.integrate.odeint(lambda t, y, args: -y / 10, 1.0, start=4_000_000, **given)
+        np.testing.assert_allclose(late.ys, np.exp(-np.arange(1, 11) / 10), rtol=1e-4)
+        np.testing.assert_array_equal(late.ts, 4_000_000 + np.arange(1, 11))
+        at = jnp.array([4_000_002.5, 4_000_009.0])
+        np.testing.assert_allclose(late.evaluate(at), np.exp(-np.array([0.25, 0.9])), rtol=1e-4)
+        with pytest.raises(ValueError, match="the run is 4000000.0 to 4000010.0 ms"):
+            late.evaluate(3.0)

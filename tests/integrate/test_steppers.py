@@ -298,3 +298,27 @@ def test_a_stepper_may_have_a_state_in_a_call_and_in_a_cell():
     other = npt.neurons.LIF(2, v_th=1e3, tau=10.0, stepper=npt.integrate.CaputoL1(0.5, num_memory=5))
     with pytest.raises(ValueError, match="the state has a memory of another stepper than AdamsBashforth"):
         cell.step(other.init(), 5.0, npt.Tick.at(0, dt=0.1))
+
+
+@pytest.mark.parametrize("name", ["ExponentialEuler", "ExponentialHeun", "BackwardEuler", "CrankNicolson"])
+@pytest.mark.parametrize("form", ["Relaxation", "Linear"])
+def test_slow_variables_in_float32(name, form):
+    """Rising from 0 to 1 in steps of 0.01 ms for 100 ms: what is small beside 1 isn't lost.
+
+    The bound is what the sum leaves: 10 000 additions, each rounded.
+    """
+    with jax.enable_x64(False):
+        tau = jnp.asarray([1e1, 1e3, 1e4, 1e5, 1e6], jnp.float32)
+
+        class Rising(AbstractField):
+            def vector_field(self, t, y, u):
+                return (1 - y) / tau
+
+            def linear(self, t, y, u):
+                return Relaxation(1 / tau, jnp.ones_like(y)) if form == "Relaxation" else Linear(-1 / tau, 1 / tau)
+
+        stepper = STEPPERS[name][0]
+        run = jax.jit(lambda y: integrate(stepper, Rising(), y, 100.0, 10_000))
+        got = np.asarray(run(jnp.zeros(5, jnp.float32)), float)
+    want = -np.expm1(-100.0 / np.array([1e1, 1e3, 1e4, 1e5, 1e6]))
+    np.testing.assert_allclose(got, want, rtol=3e-4)
