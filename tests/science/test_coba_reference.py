@@ -140,7 +140,8 @@ def test_spikes_equal_those_of_the_numpy_step(wait):
         for target in ("E", "I"):
             pre, post = np.nonzero(np.asarray(net.pathways[f"{source}->{target}"].connect.to_dense()))
             pairs.append((pre + sources[source], post + sources[target]))
-        return tuple(np.concatenate(part) for part in zip(*pairs, strict=True))
+        pre, post = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        return pre, post
 
     v = np.concatenate([np.asarray(state.nodes[name].cell.membrane.v, dtype=np.float64) for name in ("E", "I")])
     assert v.size == P["n_exc"] + P["n_inh"]
