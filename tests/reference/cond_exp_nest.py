@@ -1,8 +1,8 @@
 """The conductance cell of `cond_exp_exact.npz` on NEST: `python cond_exp_nest.py` writes `cond_exp_nest.json`.
 
-`iaf_cond_exp` steps adaptively (Runge-Kutta-Fehlberg) at an absolute tolerance of 1e-3 that can't be changed, which in
-practice is one inner step or two in each. `aeif_cond_exp` without its exponential is the same cell, with a tolerance of
-one's own, here 1e-13; and it resets within a step.
+`iaf_cond_exp` steps adaptively (Runge-Kutta-Fehlberg), at a tolerance of 1e-3 that can't be changed; in steps of
+0.1 ms it keeps to 2e-9 mV. `aeif_cond_exp` without its exponential is the same cell, with a tolerance of one's own,
+here 1e-13.
 
 For each step and each model: the stamps of the spikes, in steps; by how much (mV) the voltage differs from the exact
 one at most, with spikes and (`quiet`) without threshold.

@@ -7,13 +7,14 @@ recorded of it is the state at t_(k+1), and a spike found in it is at t_(k+1).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 JUMP = -1  #: the receptor's number for what is added to the voltage
 
-Move = Callable[[float, np.ndarray], float]
+#: the voltage at the end of a step, from that at its beginning and what the receptors hold then; of one cell or many
+Move = Callable[[Any, np.ndarray], Any]
 
 
 class Run(NamedTuple):
@@ -35,7 +36,7 @@ def current_cell(p: dict[str, float], tau: np.ndarray, dt: float) -> Move:
     leak, decay, resistance = np.exp(-dt / p["tau_m"]), np.exp(-dt / tau), p["tau_m"] / p["C_m"]
     mean = tau * (decay - leak) / (tau - p["tau_m"]) / (1 - leak)
 
-    def move(v: float, current: np.ndarray) -> float:
+    def move(v: Any, current: np.ndarray) -> Any:
         target = p["E_L"] + resistance * (p["I_e"] + mean @ current)
         return target + (v - target) * leak
 
@@ -46,9 +47,9 @@ def conductance_cell(p: dict[str, float], tau: np.ndarray, dt: float) -> Move:
     """Conductances at their mean over the step, and the voltage exact for them."""
     mean, reversal = tau / dt * (1 - np.exp(-dt / tau)), np.array([p["E_ex"], p["E_in"]])
 
-    def move(v: float, g: np.ndarray) -> float:
-        total = p["g_L"] + (mean * g).sum()
-        target = (p["g_L"] * p["E_L"] + p["I_e"] + (mean * g) @ reversal) / total
+    def move(v: Any, g: np.ndarray) -> Any:
+        total = p["g_L"] + mean @ g
+        target = (p["g_L"] * p["E_L"] + p["I_e"] + (mean * reversal) @ g) / total
         return target + (v - target) * np.exp(-total / p["C_m"] * dt)
 
     return move

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..reference import step_order
+from ..reference import network_numpy, step_order
 from ..reference.step_order import JUMP, conductance_cell, current_cell, delay_steps
 from ..reference.trains import load
 
@@ -48,6 +48,23 @@ def test_every_voltage_and_spike_of_nest(name, key):
     assert [k + 1 for k in got.spikes] == nest["spike"].tolist()
     # 70 units in the last place of 50 mV: each step rounds, and the membrane forgets it within some hundred steps
     np.testing.assert_allclose(got.v, nest["v"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_a_recurrent_network_of_nest(early):
+    """A delay at every synapse: all spikes and the last voltages; with delays one step short, others."""
+    about, sets = load("recurrent_nest")
+    p, net, dt = about["parameters"], sets["net"], about["sets"]["net"]["dt"]
+    tau = np.array([p["tau_syn_ex"], p["tau_syn_in"]])
+    lag, inhibits = delay_steps(net["delay"], dt) - early, 1 * (net["weight"] < 0)
+    synapses = network_numpy.Synapses(net["pre"], net["post"], net["weight"], lag, inhibits)
+    move = current_cell(p | {"I_e": net["current"]}, tau, dt)
+    steps = round(about["duration"] / dt)
+    step, cell, v = network_numpy.simulate(p, move, tau, synapses, net["start"], dt=dt, steps=steps)
+    theirs = list(zip(net["step"] - 1, net["cell"], strict=True))
+    assert (list(zip(step, cell, strict=True)) == theirs) == (not early)
+    if not early:
+        np.testing.assert_allclose(v, net["v"][-1], rtol=0, atol=1e-12)  # as above
 
 
 def held_currents(p, tau, dt):
