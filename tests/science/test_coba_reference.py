@@ -1,7 +1,7 @@
 """The E/I conductance network against other simulators, by its statistics and spike by spike.
 
 The statistics show that the network as a whole does what it does on Brian2 and NEST. They are blunt: the rate varies
-by 7 % from one draw of the connections to the next, so that five runs don't show a weight off by 5 %. They do show a
+by 7 % from one draw of the connections to the next, so that ten runs don't show a weight off by 5 %. They do show a
 refractory period off by 1 ms (with Brian2 itself changed so, rates and CV miss by far). The comparison with the same
 connections in plain NumPy is sharp, and that NumPy step gives on Brian2's connections Brian2's very spikes
 (`tests/reference/coba_brian2.py --check`). A delay is the same number of ms in all of them.
@@ -24,7 +24,7 @@ from ..reference.step_order import conductance_cell, delay_steps
 
 DATA = json.loads((Path(__file__).parents[1] / "reference" / "coba_statistics.json").read_text())
 P, DELAYS = DATA["parameters"], DATA["delays"]
-SEEDS = range(5)
+SEEDS = range(10)
 
 #: Eleven statistics are compared with each of two simulators. Were they independent and normal, three standard errors
 #: would fail one run of this file in sixteen that should pass; they are strongly dependent (most follow the rate), so
