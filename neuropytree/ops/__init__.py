@@ -29,6 +29,8 @@ from ._csr import csr_outer as csr_outer
 from ._csr import csr_outer_matmat as csr_outer_matmat
 from ._csr import csr_transposed_matmat as csr_transposed_matmat
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
+from ._count_laws import stream_binomial as stream_binomial
+from ._count_laws import stream_poisson as stream_poisson
 from ._custom import CustomOp as CustomOp
 from ._custom import custom_op as custom_op
 from ._custom import host_op as host_op
@@ -40,6 +42,7 @@ from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
+from ._ffi import varying_axes as varying_axes
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec
@@ -55,6 +58,7 @@ from ._random import counter_exponential as counter_exponential
 from ._random import counter_integers as counter_integers
 from ._random import counter_normal as counter_normal
 from ._random import counter_uniform as counter_uniform
+from ._random import stream_words as stream_words
 from ._reduce import csr_reduce_columns as csr_reduce_columns
 from ._reduce import csr_reduce_rows as csr_reduce_rows
 from ._reduce import csr_softmax_columns as csr_softmax_columns

@@ -56,6 +56,12 @@ def _varying(x: Any) -> frozenset[Any]:
     return _axes(jax.typeof(x))
 
 
+def varying_axes(x: Any) -> tuple[Any, ...]:
+    """The mesh axes of `jax.shard_map` over which an array varies, in the order of the mesh."""
+    axes = _varying(x)
+    return tuple(a for a in jax.sharding.get_abstract_mesh().axis_names if a in axes) if axes else ()
+
+
 def _axes(of: Any) -> frozenset[Any]:
     return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
 
@@ -263,7 +269,7 @@ def _make_fence() -> Primitive:
     operator.def_abstract_eval(lambda *avals: list(avals))
 
     def lower_cpu(ctx: Any, *operands: Any) -> Any:
-        if name not in kernels() or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}:
+        if _divides(ctx) or name not in kernels() or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}:
             return list(operands)
         out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_in]
         call = jax.ffi.ffi_call(name, out, input_output_aliases={i: i for i in range(len(out))})
@@ -287,6 +293,8 @@ def make_function(
     kernel: Callable[..., str | None],
     in_place: int = 0,
     by_item: bool = True,
+    prepare: Callable[..., tuple[Array, ...]] | None = None,
+    divisible: bool = False,
 ) -> Primitive:
     """A primitive `(*operands; batch, impl, **static) -> results` that one native kernel computes.
 
@@ -300,6 +308,8 @@ def make_function(
       `None`. It gets every operand as a vector.
     - `in_place`: how many results are the first operands, updated.
     - `by_item`: whether the kernel is called for each element of a batch; otherwise a batch takes the reference.
+    - `prepare`: `(*operands, **static)` to the operands of the kernel, in plain JAX with numbers of 64 bits.
+    - `divisible`: whether the reference runs where XLA divides arrays among devices, as it can't divide a kernel.
     """
     function = _Operator(name)
     function.multiple_results = True
@@ -324,7 +334,13 @@ def make_function(
         aliases = {i: i for i in range(in_place)}
         return list(jax.ffi.ffi_call(target, out, input_output_aliases=aliases)(*updated[:in_place], *others))
 
-    def every(target: str, avals: Any, batch: Shape, *operands: Array) -> list[Array]:
+    def every(target: str, avals: Any, batch: Shape, *operands: Array, **static: Any) -> list[Array]:
+        if prepare is not None:
+            with jax.enable_x64(True):
+                return called(target, avals, batch, *prepare(*operands, **static))
+        return called(target, avals, batch, *operands)
+
+    def called(target: str, avals: Any, batch: Shape, *operands: Array) -> list[Array]:
         full, levels = math.prod(batch), len(batch)
         out = [jax.ShapeDtypeStruct((math.prod(x.shape[levels:]),), x.dtype) for x in avals]
         item = functools.partial(call, target, out)
@@ -338,11 +354,11 @@ def make_function(
         return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
 
     def native(ctx: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
-        if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item):
+        if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item) or (divisible and _divides(ctx)):
             return functools.partial(plain, batch=batch, impl=impl, **static)
         items = [x.update(shape=x.shape[len(batch) :]) for x in ctx.avals_in]
         target = kernel(*items, **static)
-        return functools.partial(every, target, ctx.avals_out, batch) if target in kernels() else None
+        return functools.partial(every, target, ctx.avals_out, batch, **static) if target in kernels() else None
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[list[Array], list[Any]]:
         moved = [i for i, d in enumerate(tangents) if type(d) is not ad.Zero]
@@ -368,6 +384,14 @@ def make_function(
     ad.primitive_jvps[function] = jvp
     batching.primitive_batchers[function] = batcher
     return function
+
+
+def _divides(ctx: Any) -> bool:
+    """Whether XLA divides the arrays of a program among devices, and not a `jax.shard_map` around it all."""
+    place = ctx.module_context.axis_context
+    if not hasattr(place, "mesh"):
+        return getattr(place, "num_devices", 1) > 1
+    return math.prod(n for axis, n in place.mesh.shape.items() if axis not in place.manual_axes) > 1
 
 
 def _leading(x: Array, dim: int | None) -> Array:
