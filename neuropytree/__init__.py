@@ -9,6 +9,7 @@ from . import ions as ions
 from . import measure as measure
 from . import neurons as neurons
 from . import ops as ops
+from . import random as random
 from . import surrogate as surrogate
 from . import synapses as synapses
 from . import visualize as visualize

@@ -109,6 +109,9 @@ class Stream(eqx.Module):
         return key if self.part is None else jr.fold_in(key, self.part)
 
 
+Source = Stream | Key[Array, ""]
+
+
 def stream_of(source: Any) -> Stream | None:
     """The stream of a tick, a stream, or a JAX key; `None` for `None` and for a tick without a key."""
     if source is None or isinstance(source, Stream):

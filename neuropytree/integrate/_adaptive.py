@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 from ._diffrax import in_one_dtype
@@ -92,7 +93,7 @@ class Adaptive(AbstractStepper):
         return eqx.error_if(sol, sol.result != diffrax.RESULTS.successful, message)
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
         del key
         return jax.tree.map(lambda x, old: x[0].astype(old.dtype), self.solve(field, t, t + dt, dt, y, u).ys, y)

@@ -5,8 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 
 
@@ -101,9 +102,9 @@ class AbstractStepper(eqx.Module):
 
     @abc.abstractmethod
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
-        """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it."""
+        """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it: the stream of the step, or a random key."""
 
 
 def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 from ._tableau import ButcherTableau
@@ -39,7 +40,7 @@ class ExplicitRungeKutta(AbstractStepper):
             raise TypeError(f"ExplicitRungeKutta got {self.tableau!r}; expected a ButcherTableau")
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
         del key
         refuse_noise(self.tableau.name, field, t, y, u)

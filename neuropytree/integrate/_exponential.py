@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
 from .._math import exprel, fast_exp
+from .._stream import Source
 from .._types import Scalar
 from ..ops import fence
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, named, refuse_noise
@@ -108,7 +109,7 @@ class ExponentialEuler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)

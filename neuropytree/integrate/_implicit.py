@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
 from ._elementwise import depends
@@ -33,7 +34,7 @@ class BackwardEuler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
@@ -61,7 +62,7 @@ class CrankNicolson(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
+        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
     ) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
+from .._time import instant, time_stamps
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
 from ._base import AbstractAround, AbstractField, AbstractStepper, named
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 class Trajectory(eqx.Module):
     """What `odeint`, `sdeint` and `fdeint` return.
 
-    - `ts`: time of each record (ms), at the end of the step that was recorded.
+    - `ts`: time of each record (ms), at the end of the step that was recorded; float64 on the host, unless `start` is
+      traced.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
     - `state`: the variables at the end, to go on from.
     - `dense`: Diffrax's interpolation, or `None` if it wasn't asked for.
     """
 
-    ts: Float[Array, " records"]
+    ts: Float[Array | np.ndarray, " records"]
     ys: PyTree
     state: PyTree
     dense: "diffrax.DenseInterpolation | None"
@@ -181,11 +183,11 @@ def odeint(
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
         if rows is not None:
             raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
-        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
+        ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
     else:
-        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
+        ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+    return Trajectory(time_stamps(start, dt, n_steps, every), ys, checked(y0, final, flags, dt), interpolation)
 
 
 def as_field(f: Any) -> AbstractField:
@@ -244,8 +246,8 @@ def run(
     n_steps: int,
     every: int,
     key: Key[Array, ""] | None = None,
-) -> tuple[Array, PyTree, PyTree, Array]:
-    """Times, records, the end, and which variables are no longer finite."""
+) -> tuple[PyTree, PyTree, Array]:
+    """Records, the end, and which variables are no longer finite."""
 
     def step(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], None]:
         (y, memory), (index, row) = state, now
@@ -253,7 +255,7 @@ def run(
         if isinstance(stepper, AbstractFractionalStepper):
             new, memory = stepper.step(field, tick.t, y, row, dt, memory)
         else:
-            new = stepper.step(field, tick.t, y, row, dt, tick.key)
+            new = stepper.step(field, tick.t, y, row, dt, tick.stream)
         return (jax.tree.map(_as_before, new, y), memory), None
 
     def block(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], PyTree]:
@@ -264,29 +266,24 @@ def run(
     blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
     memory = stepper.init(y0) if isinstance(stepper, AbstractFractionalStepper) else None
     (final, _), ys = jax.lax.scan(block, (y0, memory), blocks)
-    return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
+    return ys, final, _broken(y0, final)
 
 
 @eqx.filter_jit
 def _dense(
     field: _Bound, stepper: Adaptive, y0: PyTree, start: Array, dt: float, n_steps: int, every: int
-) -> tuple[Array, PyTree, PyTree, Any, Array]:
-    t0, t1 = (k.astype(jnp.result_type(float)) * dt for k in (start, start + n_steps))
+) -> tuple[PyTree, PyTree, Any, Array]:
+    ends = start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
+    t0, t1, ts = (instant(k, dt).astype(jnp.result_type(float)) for k in (start, start + n_steps, ends))
     sol = stepper.solve(field, t0, t1, dt, y0, None, dense=True)
     final = jax.tree.map(lambda x, old: _as_before(x[0], old), sol.ys, y0)
-    ts = _ends(start, dt, n_steps, every)
-    return ts, _evaluate(sol.interpolation, ts, y0), final, sol.interpolation, _broken(y0, final)
+    return _evaluate(sol.interpolation, ts, y0), final, sol.interpolation, _broken(y0, final)
 
 
 @eqx.filter_jit
 def _evaluate(dense: Any, t: Array, like: PyTree) -> PyTree:
     ys = jax.vmap(dense.evaluate)(t.reshape(-1))
     return jax.tree.map(lambda x, y: x.reshape(*t.shape, *y.shape).astype(y.dtype), ys, like)
-
-
-def _ends(start: Array, dt: float, n_steps: int, every: int) -> Array:
-    ends = start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
-    return ends.astype(jnp.result_type(float)) * dt
 
 
 def _as_before(new: Array, old: Array) -> Array:

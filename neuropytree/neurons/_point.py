@@ -176,13 +176,13 @@ class PointNeuron(AbstractNeuron):
     ) -> tuple[PointNeuronState, Spikes]:
         u = Drive.of(input, state.v.dtype)
         self._check(state, u)
-        key = tick.fold("membrane").key
+        stream = tick.fold("membrane").stream
         raised = state.raised
         if self.relative is not None and raised is not None:
             raised = self.relative.decay(raised, tick.dt)
         field, memory = self._field(state, raised, tick.dt), None
         if isinstance(self.stepper, AbstractStepper):
-            y = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, key)
+            y = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, stream)
         else:
             past: Any = state.memory
             y, memory = self.stepper.step(field, tick.t, state.membrane, u, tick.dt, past)

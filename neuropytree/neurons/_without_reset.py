@@ -50,7 +50,7 @@ class WithoutReset(AbstractNeuron):
                 f"of this {type(self).__name__}, of shape {self.shape}"
             )
         u, old = self.membrane.received(Drive.of(input, state.v.dtype), self.shape), state.membrane
-        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").key)
+        y = self.stepper.step(self.membrane, tick.t, old, u, tick.dt, tick.fold("membrane").stream)
         y = self._fenced(jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), y, old))
         left, spike = state.refractory, self.threshold(old.v, y.v)
         if left is not None and self.refractory is not None:

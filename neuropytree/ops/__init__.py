@@ -58,6 +58,7 @@ from ._random import counter_exponential as counter_exponential
 from ._random import counter_integers as counter_integers
 from ._random import counter_normal as counter_normal
 from ._random import counter_uniform as counter_uniform
+from ._random import element_numbers as element_numbers
 from ._random import stream_words as stream_words
 from ._reduce import csr_reduce_columns as csr_reduce_columns
 from ._reduce import csr_reduce_rows as csr_reduce_rows

@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Int
 from .._stream import Stream
 from ._common import Impl, check_impl
 from ._ffi import make_function
-from ._random import Word, element, fold, numbers, origin, philox4, word
+from ._random import Word, element, element_numbers, fold, origin, philox4, word
 from .taichi._constants import BTRS, EDGE, FEW, MARGIN, MOST, PTRS, SQUEEZE, STIRLING, TWO_PI
 
 Parts = tuple[Array, Array, Array, Array, Array]  # of a hat: two widths, centre, what is under the law, height
@@ -34,7 +34,7 @@ def _reference(*operands: Array, law: str, shape: tuple[int, ...]) -> tuple[Arra
     with jax.enable_x64(True):
         key, place, step, part, first, n, p, start = _prepared(*operands, law=law, shape=shape)
         words = philox4((place[0], place[1], step[0], part[0]), (key[0], key[1]))
-        x, y = element(words, numbers(shape, first[0]))
+        x, y = element(words, element_numbers(shape, first[0]))
         valid, rare = (p >= 0) & (p <= MOST), p
         if law == "binomial":
             valid, rare = (n >= 0) & (p >= 0) & (p <= 1), _rarer(p)
@@ -91,7 +91,7 @@ def _reject(x: Word, y: Word, n: Array, p: Array, wanted: Array, law: str) -> Ar
         taken = looking & (surely | (inside & ((near >= EDGE) | (v <= near)) & below))
         return attempt + np.uint32(1), looking & ~taken, jnp.where(taken, k, found)
 
-    start = (jnp.zeros((), jnp.uint32), wanted, jnp.zeros(wanted.shape, jnp.float64))
+    start = (jnp.zeros((), jnp.uint32), wanted, jnp.zeros_like(wanted, jnp.float64))
     return jax.lax.while_loop(lambda carry: jnp.any(carry[1]), again, start)[2]
 
 

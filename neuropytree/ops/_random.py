@@ -152,12 +152,20 @@ def _rest_of_log(x: Word) -> Word:
     return _shift(_unsigned(log), 3)
 
 
-def numbers(shape: tuple[int, ...], first: Word) -> Word:
-    """The numbers of the elements of an array, in the order in which they lie in memory, from `first` on."""
-    number = jnp.broadcast_to(first, shape)
+def element_numbers(shape: tuple[int, ...], first: ArrayLike = 0) -> Word:
+    """The numbers of the elements of an array, in C order, from `first` on: counters for `counter_bits`.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        x = npt.ops.counter_normal(42, npt.ops.element_numbers((3, 5)))
+        ```
+    """
+    number = jnp.broadcast_to(word(first, "first"), shape)
     for axis, n in enumerate(shape):
         if n > 1:
-            stride = np.uint32(math.prod(shape[axis + 1 :]) % 2**32)
+            stride = _u32(math.prod(shape[axis + 1 :]) % 2**32)
             number = number + jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * stride
     return number
 
