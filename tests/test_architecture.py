@@ -16,8 +16,8 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "taichi" not in path.parts
 
 # lower number: nearer to the ground; a module may import from its own tier's package and from lower tiers
 TIERS = [
-    {"_types", "_errors", "_tree", "_math", "_check", "_arguments", "units"},
-    {"surrogate", "ops", "init"},
+    {"_types", "_stream", "_time", "_errors", "_tree", "_math", "_check", "_arguments", "units"},
+    {"surrogate", "ops", "random", "init"},
     {"connect", "integrate", "delay"},
     {"ions"},
     {"channels"},
@@ -29,8 +29,13 @@ TIERS = [
 # what may read another package of its own tier, one way
 WITHIN = {
     ("init", "surrogate"),
+    ("init", "random"),
+    ("random", "ops"),
     ("synapses", "connect"),
     ("_types", "_errors"),
+    ("_types", "_stream"),
+    ("_types", "_time"),
+    ("_stream", "_errors"),
     ("_check", "_types"),
     ("_arguments", "_types"),
     ("_demo", "measure"),

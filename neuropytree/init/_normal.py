@@ -11,8 +11,8 @@ from ._base import AbstractInitializer, need_key
 
 
 class Normal(AbstractInitializer):
-    r"""Independent normal values, $\mathcal{N}(\mathrm{mean}, \mathrm{std}^2)$: those of `npt.random.normal`, so a larger
-    array has those of a smaller one.
+    r"""Independent normal values, $\mathcal{N}(\mathrm{mean}, \mathrm{std}^2)$: those of `npt.random.normal`, so a
+    larger array has those of a smaller one.
 
     **Arguments:**
 

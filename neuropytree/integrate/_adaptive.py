@@ -92,9 +92,7 @@ class Adaptive(AbstractStepper):
         )
         return eqx.error_if(sol, sol.result != diffrax.RESULTS.successful, message)
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         return jax.tree.map(lambda x, old: x[0].astype(old.dtype), self.solve(field, t, t + dt, dt, y, u).ys, y)
 

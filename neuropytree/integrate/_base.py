@@ -101,10 +101,8 @@ class AbstractStepper(eqx.Module):
     """Advances a field by one step of the clock."""
 
     @abc.abstractmethod
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
-        """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it: the stream of the step, or a random key."""
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
+        """`y` at `t + dt`, with `u` held; `key`, the stream of the step or a random key, is for steppers with noise."""
 
 
 def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:

@@ -53,9 +53,7 @@ class Diffrax(AbstractStepper):
                 "diffrax.Heun()"
             )
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         import diffrax
 
         del key

@@ -39,9 +39,7 @@ class ExplicitRungeKutta(AbstractStepper):
         if not isinstance(self.tableau, ButcherTableau):
             raise TypeError(f"ExplicitRungeKutta got {self.tableau!r}; expected a ButcherTableau")
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         refuse_noise(self.tableau.name, field, t, y, u)
         c, a, b = self.tableau.c, self.tableau.a, self.tableau.b

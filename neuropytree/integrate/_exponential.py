@@ -108,9 +108,7 @@ class ExponentialEuler(AbstractStepper):
         ```
     """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
         return _advanced(self, field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt))

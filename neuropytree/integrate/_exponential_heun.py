@@ -37,9 +37,7 @@ class ExponentialHeun(AbstractStepper):
         ```
     """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)

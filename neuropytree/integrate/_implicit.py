@@ -33,9 +33,7 @@ class BackwardEuler(AbstractStepper):
         ```
     """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
         return _step(field, t, y, u, dt, 1.0)
@@ -61,9 +59,7 @@ class CrankNicolson(AbstractStepper):
         ```
     """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         del key
         refuse_noise(self, field, t, y, u)
         return _step(field, t, y, u, dt, 0.5)

@@ -146,9 +146,7 @@ class AbstractSDEStepper(AbstractStepper):
           `uses_integral = False`.
         """
 
-    def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None
-    ) -> PyTree:
+    def step(self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Source | None) -> PyTree:
         noise, stream = noise_of(self, field, t, y, u), stream_of(key)
         if stream is None:
             raise no_key(type(self).__name__, "noise of the field")

@@ -72,7 +72,8 @@ def sdeint(
 
     As `odeint`, with noise. What is drawn in a step for an element of a variable depends on the key, the number of the
     step, the name of the variable and the number of the element alone: a run that is cut in two gives the same bits,
-    and another variable, or more elements, change none of the numbers. Works inside `jax.jit`, `jax.vmap` (over keys too) and `jax.grad`.
+    and another variable, or more elements, change none of the numbers. Works inside `jax.jit`, `jax.vmap` (over keys
+    too) and `jax.grad`.
 
     **Arguments:**
 

@@ -22,6 +22,8 @@ from ._coo import coo_outer as coo_outer
 from ._coo import coo_outer_matmat as coo_outer_matmat
 from ._coo import coo_transposed_matmat as coo_transposed_matmat
 from ._coo import coo_transposed_matvec as coo_transposed_matvec
+from ._count_laws import stream_binomial as stream_binomial
+from ._count_laws import stream_poisson as stream_poisson
 from ._csc import csr_to_csc as csr_to_csc
 from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
@@ -29,8 +31,6 @@ from ._csr import csr_outer as csr_outer
 from ._csr import csr_outer_matmat as csr_outer_matmat
 from ._csr import csr_transposed_matmat as csr_transposed_matmat
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
-from ._count_laws import stream_binomial as stream_binomial
-from ._count_laws import stream_poisson as stream_poisson
 from ._custom import CustomOp as CustomOp
 from ._custom import custom_op as custom_op
 from ._custom import host_op as host_op

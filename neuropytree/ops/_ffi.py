@@ -24,7 +24,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
 
 from . import _bridge
-from ._batches import Shape, flat_rows, one_by_one, row_plan
+from ._batches import Shape, flat_rows, item_by_item, leading, mapped, one_by_one, row_plan
 
 
 @functools.cache
@@ -197,7 +197,7 @@ def make_operator(
                 return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
 
             return jax.lax.map(item, jnp.arange(size)), 0
-        moved = [*map(_leading, operands[:3], dims[:3])]
+        moved = [*map(leading, operands[:3], dims[:3])]
         moved[0] = jnp.broadcast_to(moved[0], (size, *moved[0].shape[1:]))
         return bind(*moved, *operands[3:], **(params | {"batch": (size, *params["batch"])})), 0
 
@@ -269,7 +269,11 @@ def _make_fence() -> Primitive:
     operator.def_abstract_eval(lambda *avals: list(avals))
 
     def lower_cpu(ctx: Any, *operands: Any) -> Any:
-        if _divides(ctx) or name not in kernels() or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}:
+        if (
+            _divides(ctx)
+            or name not in kernels()
+            or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}
+        ):
             return list(operands)
         out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_in]
         call = jax.ffi.ffi_call(name, out, input_output_aliases={i: i for i in range(len(out))})
@@ -316,15 +320,7 @@ def make_function(
 
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> list[Array]:
         del impl
-
-        def level(sizes: Shape, *xs: Array) -> list[Array]:
-            if not sizes:
-                return list(reference(*xs, **static))
-            axes = [0 if x.shape[0] == sizes[0] else None for x in xs]
-            one = [x if axis == 0 else jnp.squeeze(x, 0) for x, axis in zip(xs, axes, strict=True)]
-            return jax.vmap(functools.partial(level, sizes[1:]), axes)(*one)
-
-        return level(batch, *operands)
+        return mapped(lambda *xs: list(reference(*xs, **static)), batch, *operands)
 
     def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
         out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
@@ -335,23 +331,12 @@ def make_function(
         return list(jax.ffi.ffi_call(target, out, input_output_aliases=aliases)(*updated[:in_place], *others))
 
     def every(target: str, avals: Any, batch: Shape, *operands: Array, **static: Any) -> list[Array]:
-        if prepare is not None:
-            with jax.enable_x64(True):
-                return called(target, avals, batch, *prepare(*operands, **static))
-        return called(target, avals, batch, *operands)
-
-    def called(target: str, avals: Any, batch: Shape, *operands: Array) -> list[Array]:
-        full, levels = math.prod(batch), len(batch)
-        out = [jax.ShapeDtypeStruct((math.prod(x.shape[levels:]),), x.dtype) for x in avals]
-        item = functools.partial(call, target, out)
-        if full == 1:
-            results = item([x.reshape(-1) for x in operands[:in_place]], *(x.reshape(-1) for x in operands[in_place:]))
-        else:
-            updated = [jnp.broadcast_to(x, aval.shape) for x, aval in zip(operands[:in_place], avals, strict=False)]
-            updated += [jnp.zeros(x.shape, x.dtype) for x in avals[in_place:]]
-            rows = [[flat_rows(x, batch) for x in xs] for xs in (updated, operands[in_place:])]
-            results = one_by_one(item, full, *rows)
-        return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
+        out = [jax.ShapeDtypeStruct((math.prod(x.shape[len(batch) :]),), x.dtype) for x in avals]
+        items = functools.partial(item_by_item, functools.partial(call, target, out), avals, batch, in_place)
+        if prepare is None:
+            return items(*operands)
+        with jax.enable_x64(True):
+            return items(*prepare(*operands, **static))
 
     def native(ctx: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
         if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item) or (divisible and _divides(ctx)):
@@ -375,7 +360,7 @@ def make_function(
 
     def batcher(operands: Any, dims: Any, *, batch: Shape, **params: Any) -> tuple[list[Array], list[int]]:
         (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
-        out = function.bind(*map(_leading, operands, dims), batch=(size, *batch), **params)
+        out = function.bind(*map(leading, operands, dims), batch=(size, *batch), **params)
         return out, [0] * len(out)
 
     function.def_impl(_eager(function))
@@ -392,11 +377,6 @@ def _divides(ctx: Any) -> bool:
     if not hasattr(place, "mesh"):
         return getattr(place, "num_devices", 1) > 1
     return math.prod(n for axis, n in place.mesh.shape.items() if axis not in place.manual_axes) > 1
-
-
-def _leading(x: Array, dim: int | None) -> Array:
-    """An operand with a first dimension for its batch, of size 1 if it has none."""
-    return jnp.expand_dims(x, 0) if dim is None else jnp.moveaxis(x, dim, 0)
 
 
 def _struct(aval: Any) -> jax.ShapeDtypeStruct:

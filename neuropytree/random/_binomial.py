@@ -35,8 +35,8 @@ def binomial(
     - `dtype`: of the result, of integers or floating. Default int32.
     - `axis_name`: see `uniform`.
 
-    **Returns:** the numbers. Where `n` or `p` is only known at run time and out of bounds, or `p` NaN, -1; in a floating
-    dtype NaN.
+    **Returns:** the numbers. Where `n` or `p` is only known at run time and out of bounds, or `p` NaN, -1; in a
+    floating dtype NaN.
 
     **Raises:** `ValueError` for a tick without a key, an `n` or `p` that is known to be out of bounds, and shapes that
     don't fit; `TypeError` for another dtype, and for an `n` that isn't whole.

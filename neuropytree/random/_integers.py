@@ -26,8 +26,8 @@ def integers(
     **Arguments:**
 
     - `tick`: of the step, with a key; or a `Stream`; or a JAX key, for numbers outside of steps. See `uniform`.
-    - `low`, `high`: whole numbers, or integer arrays that broadcast, of 32 bits; `low` below `high`. Where they are only
-      known at run time and `low` isn't below `high`, the result is `low`.
+    - `low`, `high`: whole numbers, or integer arrays that broadcast, of 32 bits; `low` below `high`. Where they are
+      only known at run time and `low` isn't below `high`, the result is `low`.
     - `shape`: of the result; that of `low` and `high` together unless given.
     - `axis_name`: see `uniform`.
 

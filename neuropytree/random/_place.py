@@ -73,7 +73,9 @@ def _axes(axis_name: AxisName, stream: Stream, parameters: list[Array]) -> tuple
         try:
             jax.lax.axis_size(axis)
         except NameError:
-            raise ValueError(f"axis_name is {axis_name!r}; there is no axis '{axis}' here, only in jax.shard_map") from None
+            raise ValueError(
+                f"axis_name is {axis_name!r}; there is no axis '{axis}' here, only in jax.shard_map"
+            ) from None
     own = {axis for x in jax.tree.leaves(stream) for axis in varying_axes(x)}
     seen = [axis for x in parameters for axis in varying_axes(x)]
     return named + tuple(dict.fromkeys(axis for axis in seen if axis not in own and axis not in named))

@@ -1,8 +1,8 @@
 """Kernels written in Taichi, and the compiler that turns them into object files. Nothing here imports at run time
 unless a user's own kernel is compiled.
 
-`ti.func`s for kernels of your own: `stream`, `element`, `fold`, `uniform`, `normal`, `exponential`, `bernoulli`, `integer`, the
-counter-based random numbers. Asking for one imports Taichi.
+`ti.func`s for kernels of your own: `stream`, `element`, `fold`, `uniform`, `normal`, `exponential`, `bernoulli`,
+`integer`, the counter-based random numbers. Asking for one imports Taichi.
 """
 
 from typing import Any

@@ -78,7 +78,7 @@ def _law(law: str):
 
     @ti.func
     def hat(n, p):
-        """Its two widths and its centre; what is under the law for sure; and its height, over the mode of a binomial."""
+        """Its two widths and its centre; what is under the law for sure; its height, over the mode of a binomial."""
         spread = ti.sqrt(p if ti.static(law == "poisson") else n * p * (1.0 - p))
         a, b, centre, sure, height = p, p, p, p, p
         if ti.static(law == "poisson"):
