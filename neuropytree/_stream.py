@@ -1,7 +1,7 @@
 """Where random numbers come from: a key, and a place by name."""
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -57,6 +57,15 @@ def _folded(key: Key[Array, ""], place: Place) -> Key[Array, ""]:
     return key
 
 
+class Origin(NamedTuple):
+    """A key, and beside it 128 bits that no other step and place has: arrays alone, so that a program serves all."""
+
+    key: UInt[Array, " words"]
+    place: UInt[Array | np.ndarray, "2"]
+    step: Int[Array, ""]
+    part: Int[Array, ""]  # 0 for a whole step
+
+
 class Stream(eqx.Module):
     """Random numbers of a step at a place, which are computed where they are drawn: making and folding a stream costs
     nothing at run time.
@@ -103,6 +112,13 @@ class Stream(eqx.Module):
         return Stream(self.key, self.index, k, _words(f"1/{n}", self.place))
 
     @property
+    def origin(self) -> Origin:
+        """What the words of this stream are made from."""
+        key = jr.key_data(self.key) if jnp.issubdtype(self.key.dtype, jax.dtypes.prng_key) else self.key
+        part = jnp.zeros((), jnp.int32) if self.part is None else self.part + 1
+        return Origin(key, np.array(self.place, np.uint32), self.index, part)
+
+    @property
     def step_key(self) -> Key[Array, ""]:
         """A JAX key of this place and step, for `jax.random`."""
         key = jr.fold_in(_folded(self.key, self.place), self.index)
@@ -119,8 +135,3 @@ def stream_of(source: Any) -> Stream | None:
     if hasattr(source, "stream"):
         return source.stream
     return Stream.of(source)
-
-
-def key_words(key: Key[Array, ""]) -> UInt[Array, " words"]:
-    """What a key consists of."""
-    return jr.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key

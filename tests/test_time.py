@@ -39,7 +39,9 @@ def test_a_stimulus_begins_in_the_step_that_is_meant(dt):
 def test_traced_steps_keep_what_they_have():
     with jax.enable_x64(False):
         k = np.arange(0, 2**31 - 1, 2**20 + 7)
-        got = jax.jit(lambda dt: jax.vmap(lambda k: npt.Tick.at(k, dt=dt).t)(jnp.asarray(k, jnp.int32)))(jnp.float32(0.1))
+        got = jax.jit(lambda dt: jax.vmap(lambda k: npt.Tick.at(k, dt=dt).t)(jnp.asarray(k, jnp.int32)))(
+            jnp.float32(0.1)
+        )
         np.testing.assert_array_equal(got, (k * np.float64(np.float32(0.1))).astype(np.float32))
         slope = jax.grad(lambda dt: npt.Tick.at(1000, dt=dt).t)(jnp.float32(0.1))
         assert slope.dtype == jnp.float32 and slope == 1000.0

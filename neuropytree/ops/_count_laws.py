@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
-from .._stream import Stream
+from .._stream import Origin, Stream
 from ._common import Impl, check_impl
 from ._ffi import make_function
-from ._random import Word, element, element_numbers, fold, origin, philox4, word
+from ._random import Word, element, element_numbers, fold, philox4, two_words, word
 from .taichi._constants import BTRS, EDGE, FEW, MARGIN, MOST, PTRS, SQUEEZE, STIRLING, TWO_PI
 
 Parts = tuple[Array, Array, Array, Array, Array]  # of a hat: two widths, centre, what is under the law, height
@@ -40,7 +40,8 @@ def _reference(*operands: Array, law: str, shape: tuple[int, ...]) -> tuple[Arra
             valid, rare = (n >= 0) & (p >= 0) & (p <= 1), _rarer(p)
         few = valid & (_mean(n, rare, law) < FEW)
         # where a method isn't needed, it gets numbers with which it ends at once
-        count = _search(x, y, n, rare, jnp.where(few, start, jnp.ones_like(start)), law)
+        start, p_few = jnp.where(few, start, jnp.ones_like(start)), jnp.where(few, rare, jnp.zeros_like(rare))
+        count = _search(x, y, n, p_few, start, law)
         many = valid & ~few
         usual = (jnp.full_like(n, 4 * FEW), jnp.full_like(p, FEW if law == "poisson" else 0.5))
         n_many, p_many = (jnp.where(many, a, b) for a, b in zip((n, rare), usual, strict=True))
@@ -135,7 +136,7 @@ _law_p = make_function("npt_count_law", reference=_reference, kernel=_kernel, pr
 
 
 def stream_poisson(
-    stream: Stream, mean: ArrayLike, *, shape: tuple[int, ...], first: ArrayLike = 0, impl: Impl = "auto"
+    stream: Stream | Origin, mean: ArrayLike, *, shape: tuple[int, ...], first: ArrayLike = 0, impl: Impl = "auto"
 ) -> Int[Array, "..."]:
     """Poisson numbers of a stream, beneath `npt.random.poisson`: int32, and -1 where `mean` is no mean.
 
@@ -160,7 +161,13 @@ def stream_poisson(
 
 
 def stream_binomial(
-    stream: Stream, n: ArrayLike, p: ArrayLike, *, shape: tuple[int, ...], first: ArrayLike = 0, impl: Impl = "auto"
+    stream: Stream | Origin,
+    n: ArrayLike,
+    p: ArrayLike,
+    *,
+    shape: tuple[int, ...],
+    first: ArrayLike = 0,
+    impl: Impl = "auto",
 ) -> Int[Array, "..."]:
     """Binomial numbers of a stream, beneath `npt.random.binomial`: int32, and -1 where there is no such law.
 
@@ -185,14 +192,14 @@ def stream_binomial(
 
 
 def _drawn(
-    law: str, stream: Stream, n: Array, p: Array, shape: tuple[int, ...], first: ArrayLike, impl: Impl
+    law: str, stream: Stream | Origin, n: Array, p: Array, shape: tuple[int, ...], first: ArrayLike, impl: Impl
 ) -> Int[Array, "..."]:
     check_impl(impl)
     if 0 in shape:
         return jnp.zeros(shape, jnp.int32)
-    given = origin(stream)
-    place = jnp.asarray(np.array(given.place, np.uint32))
-    operands = [given.key, place, *(word(w).reshape(1) for w in (given.step, given.part, first))]
+    origin = stream.origin if isinstance(stream, Stream) else stream
+    operands = [two_words(origin.key), jnp.asarray(origin.place)]
+    operands += [word(w).reshape(1) for w in (origin.step, origin.part, first)]
     for x in (n, p):
         x = jax.lax.stop_gradient(x)
         operands.append(x.reshape((1,) * len(shape)) if x.size == 1 else jnp.broadcast_to(x, shape))

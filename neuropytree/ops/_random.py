@@ -4,19 +4,21 @@ What a kernel calls is in `neuropytree.ops.taichi`. Everything is integer arithm
 another way; products have 64 bits, whether JAX is set to such numbers or not.
 """
 
+import functools
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, UInt
 
-from .._stream import Stream, key_words
+from .._stream import Origin, Stream
 from .taichi._constants import LN2, LOG, MIX, MULTIPLIER, MULTIPLIERS, QUANTILE, ROUNDS, STEP, WEYL, WEYLS
 
 Word = UInt[Array, "..."]
-Seed = ArrayLike | Stream
+Seed = ArrayLike | Stream | Origin
 
 
 def word(x: ArrayLike, name: str = "counter") -> Word:
@@ -84,22 +86,12 @@ def _joined(first: Word, second: Word) -> Array:
     return (first.astype(jnp.uint64) << np.uint64(32)) | second.astype(jnp.uint64)
 
 
-class Origin(NamedTuple):
-    """What the words of a stream are made from: a key, and 128 bits that no other step or place has."""
-
-    key: Word  # two
-    place: tuple[int, int]
-    step: Word
-    part: Word
-
-
-def origin(stream: Stream) -> Origin:
-    key = key_words(stream.key)
-    for n in range(2, key.shape[0], 2):  # of a generator with longer keys
+def two_words(key: Word) -> Word:
+    """A key of two words; of a generator with longer keys, all of it is in them."""
+    for n in range(2, key.shape[0], 2):
         more = philox4((key[n], key[n + 1], _u32(0), _u32(0)), (key[0], key[1]))
         key = key.at[:2].set(jnp.stack(more[:2]))
-    part = _u32(0) if stream.part is None else word(stream.part) + _u32(1)
-    return Origin(key[:2] if key.shape[0] > 2 else key, stream.place, word(stream.index), part)
+    return key[:2] if key.shape[0] > 2 else key
 
 
 def stream_words(stream: Stream) -> tuple[Word, Word, Word, Word]:
@@ -117,8 +109,13 @@ def stream_words(stream: Stream) -> tuple[Word, Word, Word, Word]:
         words = npt.ops.stream_words(tick.fold("noise").stream)
         ```
     """
-    key, place, step, part = origin(stream)
-    return philox4((_u32(place[0]), _u32(place[1]), step, part), (key[0], key[1]))
+    return _stream_words(stream.origin)
+
+
+@functools.partial(jax.jit, inline=True)
+def _stream_words(origin: Origin) -> tuple[Word, Word, Word, Word]:
+    place, key = origin.place, two_words(origin.key)
+    return philox4((place[0], place[1], word(origin.step), word(origin.part)), (key[0], key[1]))
 
 
 def element(words: tuple[Word, Word, Word, Word], i: Word) -> tuple[Word, Word]:
@@ -252,22 +249,46 @@ def counter_bits(seed: Seed, *counters: ArrayLike) -> tuple[Word, Word]:
         first, second = npt.ops.counter_bits(42, jnp.arange(5), 7)
         ```
     """
+    return _drawn(_both, seed, counters)
+
+
+def _drawn(finish: Callable[..., Any], seed: Seed, counters: tuple[ArrayLike, ...], dtype: Any = None) -> Any:
+    """What `finish` makes of two words and a dtype, in one program where it is called outside of any."""
     if not counters:
         raise ValueError("counter_bits got a seed and no counters; expected at least one")
-    numbers = [word(x, "counter") for x in counters]
-    if isinstance(seed, Stream):
-        shape = jnp.broadcast_shapes(*(x.shape for x in numbers))
-        first, *rest = (jnp.broadcast_to(x, shape) for x in numbers)
-        words = element(stream_words(seed), first)
+    numbers = tuple(word(x, "counter") for x in counters)
+    seed = seed.origin if isinstance(seed, Stream) else seed
+    return _made(finish, seed if isinstance(seed, Origin) else word(seed, "seed"), numbers, dtype)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3), inline=True)
+def _made(finish: Callable[..., Any], seed: Word | Origin, numbers: tuple[Word, ...], dtype: Any) -> Any:
+    shapes = [x.shape for x in numbers]
+    shape = jnp.broadcast_shapes(*shapes, () if isinstance(seed, Origin) else seed.shape)
+    first, *rest = (jnp.broadcast_to(x, shape) for x in numbers)
+    if isinstance(seed, Origin):
+        words = element(_stream_words(seed), first)
     else:
-        first, second, *rest = numbers if len(numbers) > 1 else [*numbers, _u32(0)]
-        key = word(seed, "seed")
-        shape = jnp.broadcast_shapes(key.shape, first.shape, second.shape, *(x.shape for x in rest))
-        key, first, second, *rest = (jnp.broadcast_to(x, shape) for x in (key, first, second, *rest))
-        words = philox(first, second, key)
+        second, *rest = rest or [jnp.zeros(shape, jnp.uint32)]
+        words = philox(first, second, jnp.broadcast_to(seed, shape))
     for x in rest:
         words = fold(*words, x)
-    return words
+    return finish(*words, dtype)
+
+
+def _both(first: Word, second: Word, dtype: None) -> tuple[Word, Word]:
+    del dtype
+    return first, second
+
+
+def _normal(first: Word, second: Word, dtype: Any) -> Array:
+    del second
+    return normal(first, dtype)
+
+
+def _exponential(first: Word, second: Word, dtype: Any) -> Array:
+    del second
+    return exponential(first, dtype)
 
 
 def counter_uniform(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
@@ -283,7 +304,7 @@ def counter_uniform(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> Floa
         npt.ops.counter_uniform(42, jnp.arange(5))
         ```
     """
-    return uniform(*counter_bits(seed, *counters), _dtype(dtype))
+    return _drawn(uniform, seed, counters, _dtype(dtype))
 
 
 def counter_normal(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
@@ -299,7 +320,7 @@ def counter_normal(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> Float
         npt.ops.counter_normal(42, jnp.arange(5))
         ```
     """
-    return normal(counter_bits(seed, *counters)[0], _dtype(dtype))
+    return _drawn(_normal, seed, counters, _dtype(dtype))
 
 
 def counter_exponential(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> Float[Array, "..."]:
@@ -315,7 +336,7 @@ def counter_exponential(seed: Seed, *counters: ArrayLike, dtype: Any = None) -> 
         npt.ops.counter_exponential(42, jnp.arange(5))
         ```
     """
-    return exponential(counter_bits(seed, *counters)[0], _dtype(dtype))
+    return _drawn(_exponential, seed, counters, _dtype(dtype))
 
 
 def counter_bernoulli(p: ArrayLike, seed: Seed, *counters: ArrayLike) -> Bool[Array, "..."]:

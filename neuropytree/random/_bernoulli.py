@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool
 
-from ..ops import counter_uniform
+from .._stream import Origin
+from ..ops import counter_uniform, element_numbers
 from ._parameters import parameter
-from ._place import AxisName, Shape, Source, place
+from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
 def bernoulli(
@@ -37,5 +38,11 @@ def bernoulli(
     """
     p = parameter(p, "p", least=0, most=1)
     at = place("bernoulli", tick, shape, axis_name, p=p)
+    return _bernoulli(at.origin, at.first, p, shape=at.shape)
+
+
+@one_program
+def _bernoulli(origin: Origin, first: Array, p: Array, *, shape: tuple[int, ...]) -> Array:
     with jax.enable_x64(True):
-        return counter_uniform(at.stream, at.numbers, dtype=jnp.float64) < at.fitted(p, jnp.float64)
+        (p,) = fitted(shape, jnp.float64, p)
+        return counter_uniform(origin, element_numbers(shape, first), dtype=jnp.float64) < p

@@ -53,4 +53,4 @@ def binomial(
     """
     n, p = whole(n, "n", least=0), parameter(p, "p", least=0, most=1)
     at = place("binomial", tick, shape, axis_name, n=n, p=p)
-    return counted(stream_binomial(at.stream, n, p, shape=at.shape, first=at.first), dtype)
+    return counted(stream_binomial(at.origin, n, p, shape=at.shape, first=at.first), dtype)

@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
-from ..ops import counter_exponential
+from .._stream import Origin
+from ..ops import counter_exponential, element_numbers
 from ._parameters import floating, parameter
-from ._place import AxisName, Shape, Source, place
+from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
 def exponential(
@@ -43,4 +44,10 @@ def exponential(
     dtype = floating(dtype, mean)
     mean = parameter(mean, "mean", least=0)
     at = place("exponential", tick, shape, axis_name, mean=mean)
-    return at.fitted(mean, dtype) * counter_exponential(at.stream, at.numbers, dtype=dtype)
+    return _exponential(at.origin, at.first, mean, shape=at.shape, dtype=dtype)
+
+
+@one_program
+def _exponential(origin: Origin, first: Array, mean: Array, *, shape: tuple[int, ...], dtype: Any) -> Array:
+    (mean,) = fitted(shape, dtype, mean)
+    return mean * counter_exponential(origin, element_numbers(shape, first), dtype=dtype)

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from .._arguments import known_values
-from ..ops import counter_bits
+from .._stream import Origin
+from ..ops import counter_bits, element_numbers
 from ._parameters import whole
-from ._place import AxisName, Shape, Source, place
+from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
 def integers(
@@ -47,8 +48,13 @@ def integers(
     a, b = known_values(low), known_values(high)
     if a is not None and b is not None and not (a < b).all():
         raise ValueError(f"low is {np.max(a)} and high {np.min(b)}; expected low below high")
-    low, high = at.fitted(low, jnp.int32), at.fitted(high, jnp.int32)
-    first, second = counter_bits(at.stream, at.numbers)
+    return _integers(at.origin, at.first, low, high, shape=at.shape)
+
+
+@one_program
+def _integers(origin: Origin, start: Array, low: Array, high: Array, *, shape: tuple[int, ...]) -> Array:
+    low, high = fitted(shape, jnp.int32, low, high)
+    first, second = counter_bits(origin, element_numbers(shape, start))
     with jax.enable_x64(True):
         many = jnp.maximum(high.astype(jnp.int64) - low.astype(jnp.int64), 0).astype(jnp.uint64)
         rest = (second.astype(jnp.uint64) * many) >> np.uint64(32)

@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
-from ..ops import counter_normal
+from .._stream import Origin
+from ..ops import counter_normal, element_numbers
 from ._parameters import floating, parameter
-from ._place import AxisName, Shape, Source, place
+from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
 def normal(
@@ -45,4 +46,10 @@ def normal(
     dtype = floating(dtype, mean, std)
     mean, std = parameter(mean, "mean"), parameter(std, "std", least=0)
     at = place("normal", tick, shape, axis_name, mean=mean, std=std)
-    return at.fitted(mean, dtype) + at.fitted(std, dtype) * counter_normal(at.stream, at.numbers, dtype=dtype)
+    return _normal(at.origin, at.first, mean, std, shape=at.shape, dtype=dtype)
+
+
+@one_program
+def _normal(origin: Origin, first: Array, mean: Array, std: Array, *, shape: tuple[int, ...], dtype: Any) -> Array:
+    mean, std = fitted(shape, dtype, mean, std)
+    return mean + std * counter_normal(origin, element_numbers(shape, first), dtype=dtype)

@@ -1,6 +1,8 @@
 """Which numbers a draw takes: its stream, its shape, and the number of its first element."""
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Key, UInt
 
 from .._errors import no_key
-from .._stream import Stream, stream_of
+from .._stream import Origin, Stream, stream_of
 from .._types import Tick
-from ..ops import element_numbers, varying_axes
+from ..ops import varying_axes
 
 Source = Tick | Stream | Key[Array, ""]
 Shape = int | tuple[int, ...] | None
@@ -21,18 +23,20 @@ AxisName = str | tuple[str, ...] | None
 class Place(NamedTuple):
     """The elements of a draw: of `shape`, of which the first has the number `first`, in a stream of the law's own."""
 
-    stream: Stream
+    origin: Origin
     shape: tuple[int, ...]
     first: UInt[Array, ""]
 
-    @property
-    def numbers(self) -> UInt[Array, "..."]:
-        """Those of all elements, in the order in which they lie in memory."""
-        return element_numbers(self.shape, self.first)
 
-    def fitted(self, x: Array, dtype: Any) -> Array:
-        """A parameter in the shape of the draw."""
-        return jnp.broadcast_to(x.astype(dtype), self.shape)
+def one_program(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A draw that is one program where it is called outside of any: one for all keys, steps and names."""
+    static = [name for name in ("shape", "dtype") if name in inspect.signature(function).parameters]
+    return jax.jit(function, static_argnames=static, inline=True)
+
+
+def fitted(shape: tuple[int, ...], dtype: Any, *parameters: Array) -> list[Array]:
+    """The parameters in the shape and dtype of a draw."""
+    return [jnp.broadcast_to(x.astype(dtype), shape) for x in parameters]
 
 
 def place(law: str, tick: Source, shape: Shape, axis_name: AxisName, **parameters: Array) -> Place:
@@ -49,7 +53,7 @@ def place(law: str, tick: Source, shape: Shape, axis_name: AxisName, **parameter
     first = jnp.zeros((), jnp.uint32)
     if axes:
         first = jax.lax.axis_index(axes).astype(jnp.uint32) * np.uint32(math.prod(size) % 2**32)
-    return Place(stream.fold(law), size, first)
+    return Place(stream.fold(law).origin, size, first)
 
 
 def _shape(shape: Any, parameters: dict[str, Array]) -> tuple[int, ...]:

@@ -53,4 +53,4 @@ def poisson(
     """
     mean = parameter(mean, "mean", least=0, most=2.0**30)
     at = place("poisson", tick, shape, axis_name, mean=mean)
-    return counted(stream_poisson(at.stream, mean, shape=at.shape, first=at.first), dtype)
+    return counted(stream_poisson(at.origin, mean, shape=at.shape, first=at.first), dtype)

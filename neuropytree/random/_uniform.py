@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
-from ..ops import counter_uniform
+from .._stream import Origin
+from ..ops import counter_uniform, element_numbers
 from ._parameters import floating, parameter
-from ._place import AxisName, Shape, Source, place
+from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
 def uniform(
@@ -51,5 +52,10 @@ def uniform(
     dtype = floating(dtype, low, high)
     low, high = parameter(low, "low"), parameter(high, "high")
     at = place("uniform", tick, shape, axis_name, low=low, high=high)
-    low, high = at.fitted(low, dtype), at.fitted(high, dtype)
-    return low + (high - low) * counter_uniform(at.stream, at.numbers, dtype=dtype)
+    return _uniform(at.origin, at.first, low, high, shape=at.shape, dtype=dtype)
+
+
+@one_program
+def _uniform(origin: Origin, first: Array, low: Array, high: Array, *, shape: tuple[int, ...], dtype: Any) -> Array:
+    low, high = fitted(shape, dtype, low, high)
+    return low + (high - low) * counter_uniform(origin, element_numbers(shape, first), dtype=dtype)

@@ -93,7 +93,7 @@ def test_integers(low, high):
 
 
 def distribution_function(law, n, p, many):
-    """Of the first numbers, by the closed form in decimal numbers of 50 digits: SciPy's is wrong by 1e-8 for large n."""
+    """By the closed form in decimal numbers of 50 digits: for large `n` that of SciPy is wrong by 1e-8."""
     with decimal.localcontext(prec=50):
         p, total, out = decimal.Decimal(p), decimal.Decimal(0), []
         for k in range(many if law == "poisson" else min(many, n + 1)):

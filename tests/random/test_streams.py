@@ -50,7 +50,9 @@ def test_words_are_those_of_the_published_generators():
         tick = npt.Tick.at(step, dt=0.1, key=KEY)
         for name in names:
             tick = tick.fold(name)
-        stream = tick.stream if part == 0 else Stream(tick.stream.key, tick.stream.index, jnp.int32(2), tick.stream.place)
+        stream = (
+            tick.stream if part == 0 else Stream(tick.stream.key, tick.stream.index, jnp.int32(2), tick.stream.place)
+        )
         a, b, c, d = mixed((*hashed(*names), step, part) if names else (0, 0, step, part), key, 7)
         assert tuple(map(int, npt.ops.stream_words(stream))) == (a, b, c, d)
         first, second = philox(i, b, a)
@@ -74,7 +76,9 @@ def test_names_with_equal_checksums_have_streams_of_their_own():
 def test_the_way_to_a_place_counts():
     tick = npt.Tick.at(3, dt=0.1, key=KEY)
     ways = [("a",), ("b",), ("a", "b"), ("b", "a"), ("ab",), ("a.b",), ("",), ("a", "")]
-    seen = {tick.fold(way[0]).stream.place if len(way) == 1 else tick.fold(way[0]).fold(way[1]).stream.place for way in ways}
+    seen = {
+        tick.fold(way[0]).stream.place if len(way) == 1 else tick.fold(way[0]).fold(way[1]).stream.place for way in ways
+    }
     assert len(seen | {tick.stream.place, Stream.of(KEY).place}) == len(ways) + 2
     with pytest.raises(TypeError, match="name is 3; expected a string"):
         tick.fold(3)
