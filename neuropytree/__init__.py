@@ -9,6 +9,7 @@ from . import ions as ions
 from . import measure as measure
 from . import neurons as neurons
 from . import ops as ops
+from . import random as random
 from . import record as record
 from . import sources as sources
 from . import surrogate as surrogate

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 from ._diffrax import since
@@ -101,7 +102,7 @@ class Adaptive(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         end = self.solve(field, t, dt, dt, y, u).ys

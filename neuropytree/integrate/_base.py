@@ -4,8 +4,9 @@ import abc
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 
 
@@ -131,7 +132,7 @@ class AbstractStepper(eqx.Module):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         """`y` at `t + dt`, with `u` held, and the state of the stepper then.
 
@@ -142,7 +143,7 @@ class AbstractStepper(eqx.Module):
         - `y`: the variables at `t`.
         - `u`: the input of the step.
         - `state`: from `init` or the last step.
-        - `key`: for the noise of steppers that have it.
+        - `key`: the stream of the step, or a random key, for the noise of steppers that have it.
         """
 
 

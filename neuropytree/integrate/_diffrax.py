@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 
@@ -61,7 +62,7 @@ class Diffrax(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         import diffrax
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 from ._tableau import ButcherTableau
@@ -47,7 +48,7 @@ class ExplicitRungeKutta(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self.tableau.name, field, t, y, u)

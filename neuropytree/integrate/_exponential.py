@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
 from .._arguments import named
 from .._math import exprel, fast_expm1
+from .._stream import Source
 from .._types import Scalar
 from ..ops import fence
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, refuse_noise
@@ -136,7 +137,7 @@ class ExponentialEuler(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)

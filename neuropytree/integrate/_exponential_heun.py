@@ -4,9 +4,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import PyTree
 
 from .._math import exprel, exprel2
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Relaxation, refuse_noise
 from ._exponential import _coefficients
@@ -45,7 +46,7 @@ class ExponentialHeun(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)

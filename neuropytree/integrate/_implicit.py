@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
 from ._elementwise import depends
@@ -41,7 +42,7 @@ class BackwardEuler(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
@@ -77,7 +78,7 @@ class CrankNicolson(AbstractStepper):
         dt: Scalar,
         *,
         state: Any = None,
-        key: Key[Array, ""] | None = None,
+        key: Source | None = None,
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)

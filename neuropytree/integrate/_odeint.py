@@ -14,6 +14,7 @@ from .._arguments import named
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
 from .._scan import Scan, Taken, guard
+from .._time import instant, time_stamps
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
 from ._base import AbstractAround, AbstractField, AbstractStepper
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 class Trajectory(eqx.Module):
     """What `odeint`, `sdeint` and `fdeint` return.
 
-    - `ts`: time of each record (ms), at the end of the step that was recorded.
+    - `ts`: time of each record (ms), at the end of the step that was recorded; float64 on the host, unless `start` is
+      traced.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
     - `state`: the variables at the end, to go on from.
     - `dense`: Diffrax's interpolation, in the time since the run began; `None` if it wasn't asked for.
     - `begin`: when that was (ms), or `None`.
     """
 
-    ts: Float[Array, " records"]
+    ts: Float[Array | np.ndarray, " records"]
     ys: PyTree
     state: PyTree
     dense: "diffrax.DenseInterpolation | None"
@@ -186,11 +188,11 @@ def odeint(
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
         if rows is not None:
             raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
-        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
+        ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
     else:
-        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
+        ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    since = _time(begin, float(dt)) if dense else None
+    ts, since = time_stamps(start, dt, n_steps, every), _time(begin, float(dt)) if dense else None
     return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation, begin=since)
 
 
@@ -249,13 +251,13 @@ def run(
     n_steps: int,
     every: int,
     key: Key[Array, ""] | None = None,
-) -> tuple[Array, PyTree, PyTree, Array]:
-    """Times, records, the end, and which variables are no longer finite."""
+) -> tuple[PyTree, PyTree, Array]:
+    """Records, the end, and which variables are no longer finite."""
 
     def step(state: tuple[PyTree, Any], index: Array, row: Any) -> tuple[tuple[PyTree, Any], None]:
         y, memory = state
         tick = Tick.at(index, dt=dt, key=key)
-        new, memory = stepper.step(field, tick.t, y, row, dt, state=memory, key=tick.key)
+        new, memory = stepper.step(field, tick.t, y, row, dt, state=memory, key=tick.stream)
         return (jax.tree.map(_as_before, new, y), memory), None
 
     state = y0, stepper.init(y0)
@@ -264,18 +266,17 @@ def run(
     first = scan.begin(state, start)
     last, (ys,) = scan.blocks(first, rows, n_steps // every)
     final, _ = last.state
-    return _ends(start, dt, n_steps, every), ys, final, _broken(first.state[0], final)
+    return ys, final, _broken(first.state[0], final)
 
 
 @eqx.filter_jit
 def _dense(
     field: _Bound, stepper: Adaptive, y0: PyTree, start: Array, dt: float, n_steps: int, every: int
-) -> tuple[Array, PyTree, PyTree, Any, Array]:
+) -> tuple[PyTree, PyTree, Any, Array]:
     sol = stepper.solve(field, _time(start, dt), n_steps * dt, dt, y0, None, dense=True)
     final = jax.tree.map(lambda x, old: _as_before(x[0], old), sol.ys, y0)
-    passed = _ends(jnp.zeros_like(start), dt, n_steps, every)
-    ys = _evaluate(sol.interpolation, passed, y0)
-    return _ends(start, dt, n_steps, every), ys, final, sol.interpolation, _broken(y0, final)
+    passed = _time(every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32), dt)
+    return _evaluate(sol.interpolation, passed, y0), final, sol.interpolation, _broken(y0, final)
 
 
 @eqx.filter_jit
@@ -285,11 +286,7 @@ def _evaluate(dense: Any, t: Array, like: PyTree) -> PyTree:
 
 
 def _time(index: Array, dt: float) -> Array:
-    return index.astype(jnp.result_type(float)) * dt
-
-
-def _ends(start: Array, dt: float, n_steps: int, every: int) -> Array:
-    return _time(start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32), dt)
+    return instant(index, dt).astype(jnp.result_type(float))
 
 
 def _as_before(new: Array, old: Array) -> Array:

@@ -54,7 +54,7 @@ class ComposedNeuron(AbstractNeuron):
         self._check(state)
         old = state.membrane
         u = self.membrane.received(Drive.of(input, state.v.dtype), state.v.shape)
-        field, key = self._field(state, tick.dt), tick.fold("membrane").key
+        field, key = self._field(state, tick.dt), tick.fold("membrane").stream
         new, memory = self.stepper.step(field, tick.t, old, u, tick.dt, state=state.stepper, key=key)
         new = jax.tree.map(lambda x, like: jnp.broadcast_to(x, like.shape), new, old)
         return Moved(membrane=self.membrane.settled(new), stepper=memory, before=state)

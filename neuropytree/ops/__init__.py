@@ -25,6 +25,8 @@ from ._coo import coo_outer_matmat as coo_outer_matmat
 from ._coo import coo_transposed_matmat as coo_transposed_matmat
 from ._coo import coo_transposed_matvec as coo_transposed_matvec
 from ._count import count_events as count_events
+from ._count_laws import stream_binomial as stream_binomial
+from ._count_laws import stream_poisson as stream_poisson
 from ._csc import csr_to_csc as csr_to_csc
 from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
@@ -44,9 +46,6 @@ from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._due import events_due as events_due
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
-from ._ffi import varies as varies
-from ._ffi import varies_more as varies_more
-from ._ffi import vary_as as vary_as
 from ._fire import Fired as Fired
 from ._fire import VoltageChange as VoltageChange
 from ._fire import fire as fire
@@ -66,7 +65,13 @@ from ._random import counter_exponential as counter_exponential
 from ._random import counter_integers as counter_integers
 from ._random import counter_normal as counter_normal
 from ._random import counter_uniform as counter_uniform
+from ._random import element_numbers as element_numbers
+from ._random import stream_words as stream_words
 from ._reduce import csr_reduce_columns as csr_reduce_columns
 from ._reduce import csr_reduce_rows as csr_reduce_rows
 from ._reduce import csr_softmax_columns as csr_softmax_columns
 from ._reduce import csr_softmax_rows as csr_softmax_rows
+from ._varying import varies as varies
+from ._varying import varies_more as varies_more
+from ._varying import vary_as as vary_as
+from ._varying import varying_axes as varying_axes

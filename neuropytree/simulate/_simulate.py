@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from .._check import as_dt, broken_message, check_dt, first_step, whole_number, whole_steps
 from .._errors import check_key, listing
 from .._scan import guard
+from .._time import time_stamps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..integrate import AbstractStepper
 from ..record import AbstractSink, EventList, Events, Probe
@@ -68,11 +69,9 @@ class Solution(eqx.Module):
         return self._ends(dict(self.intervals).get(name, self.every))
 
     def _ends(self, every: int) -> Any:
-        ends = every * np.arange(1, self.n_steps // every + 1)
-        if isinstance(self.start, Tracer) or jnp.ndim(self.start):
-            start = jnp.asarray(self.start)[..., None]
-            return (start + jnp.asarray(ends, jnp.int32)).astype(jnp.result_type(float)) * self.dt
-        return (int(self.start) + ends).astype(np.float64) * self.dt
+        if jnp.ndim(self.start):  # of several runs, by `jax.vmap`
+            return np.stack([time_stamps(start, self.dt, self.n_steps, every) for start in np.asarray(self.start)])
+        return time_stamps(self.start, self.dt, self.n_steps, every)
 
 
 def simulate(

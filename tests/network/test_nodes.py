@@ -325,11 +325,7 @@ def everything(key=None, n=8):
         "fine": npt.Substeps(npt.Population(cell(n), ports), 2),
         "rate": npt.Population(npt.neurons.LeakyIntegrator(n, v_rest=0.0, tau=5.0), direct),
         "times": npt.sources.SpikeTimes(np.arange(n), 1.0 + np.arange(n), size=n),
-        "poisson": (
-            npt.sources.Poisson(n, rate=200.0)
-            if hasattr(npt.sources, "Poisson")
-            else npt.sources.SpikeTimes(np.arange(n), 1.0 + np.arange(n), size=n)
-        ),
+        "poisson": npt.sources.Poisson(n, rate=200.0),
         "layer": npt.Layer(eqx.nn.Linear(n, n, key=jax.random.key(9)), in_size=n),
     }
     rule, weight = npt.connect.AllToAll(), npt.init.Uniform(0.0, 0.2)
