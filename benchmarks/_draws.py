@@ -15,7 +15,7 @@ def add_parser(commands, one_of: Callable[[Iterable[str]], Callable[[str], str]]
     """Adds the command to those of `python -m benchmarks`."""
     del one_of
     parser = commands.add_parser("random", help="random numbers: npt.random, jax.random and NumPy in alternation")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 4000, 100_000], help="numbers drawn in a step")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4000], help="numbers drawn in a step")
     parser.add_argument("--repeats", type=int, default=30, help="rounds")
     parser.add_argument("--cores", type=int, default=1, help="cores that may be used")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds that the process may take")
