@@ -135,12 +135,13 @@ def _unsigned(x: Array) -> Word:
 
 def _polynomial(coefficients: tuple[int, ...] | list[Array], y: Array) -> Array:
     """In fixed point: the coefficients, highest first, with as many binary places as the result, `y` with 31."""
-    value = jnp.broadcast_to(jnp.asarray(coefficients[0], jnp.int32), y.shape)
-    for c in coefficients[1:]:
-        with jax.enable_x64(True):
-            product = ((value.astype(jnp.int64) * y.astype(jnp.int64)) >> np.int64(32)).astype(jnp.int32)
-        value = product * np.int32(2) + jnp.asarray(c, jnp.int32)
-    return value
+    with jax.enable_x64(True):
+        first, *rest = (jnp.asarray(c, jnp.int32).astype(jnp.int64) for c in coefficients)
+        value, y = jnp.broadcast_to(first, y.shape), y.astype(jnp.int64)
+        for c in rest:
+            # of 32 bits, as the compiler is told here: it then takes products of such numbers
+            value = ((value.astype(jnp.int32).astype(jnp.int64) * y) >> np.int64(31)) + c
+        return value.astype(jnp.int32)
 
 
 def _rest_of_log(x: Word) -> Word:

@@ -85,7 +85,7 @@ def polynomial(coefficients: ANY, y):
     """In fixed point: the coefficients, highest first, with as many binary places as the result, `y` with 31."""
     value = ti.i32(coefficients[0])
     for c in ti.static(coefficients[1:]):
-        value = ti.cast((ti.cast(value, ti.i64) * ti.cast(y, ti.i64)) >> ti.i64(32), ti.i32) * 2 + ti.i32(c)
+        value = ti.cast((ti.cast(value, ti.i64) * ti.cast(y, ti.i64)) >> ti.i64(31), ti.i32) + ti.i32(c)
     return value
 
 
