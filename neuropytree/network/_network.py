@@ -176,6 +176,7 @@ class Network(AbstractDynamics):
     def step(
         self, state: NetworkState, input: Mapping[str, Any] | None, tick: Tick
     ) -> tuple[NetworkState, dict[str, Array]]:
+        self._check(state)
         check_tick(state.dt, tick)
         given = self._given(input)
         nodes, messages, lines = self._advanced(state, given, tick)
@@ -192,6 +193,20 @@ class Network(AbstractDynamics):
             pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
         new = NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=state.dt)
         return new, self._output(messages)
+
+    def _check(self, state: NetworkState) -> None:
+        """**Raises:** `TypeError` or `ValueError` for a state that isn't one of this network."""
+        if not isinstance(state, NetworkState):
+            raise TypeError(f"the state is a {type(state).__name__}; expected what net.init makes")
+        for what, mine, theirs in (
+            ("nodes", self.nodes, state.nodes),
+            ("pathways", self.pathways, state.pathways),
+        ):
+            if mine.keys() != theirs.keys():
+                raise ValueError(
+                    f"the state has the {what} {listing(theirs)}, and the network {listing(mine)}: make the state by "
+                    "this network's init"
+                )
 
     def _given(self, input: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """**Raises:** `ValueError` or `TypeError` for an input of something that isn't there."""

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
+from .._check import check_tick
 from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron
@@ -52,6 +53,8 @@ class ComposedNeuron(AbstractNeuron):
 
     def move(self, state: NeuronState, input: ArrayLike | Drive | None, tick: Tick) -> Moved:
         self._check(state)
+        if state.dt is not None:
+            check_tick(state.dt, tick)
         old = state.membrane
         u = self.membrane.received(Drive.of(input, state.v.dtype), state.v.shape)
         field, key = self._field(state, tick.dt), tick.fold("membrane").stream

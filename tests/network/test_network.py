@@ -306,3 +306,20 @@ def test_a_population_runs_by_itself():
     assert np.asarray(alone.out["spike"]).any()
     for name, x in alone.out.items():
         assert_same_bits(x, inside.out[f"A.{name}"])
+
+
+def test_a_state_of_another_network_or_step_is_refused():
+    one = npt.Network({"E": npt.Population(npt.neurons.LIF(3))})
+    two = npt.Network({"E": npt.Population(npt.neurons.LIF(3)), "I": npt.Population(npt.neurons.LIF(2))})
+    tick = npt.Tick.at(0, dt=0.1)
+    with pytest.raises(ValueError, match=r"the state has the nodes \['E'\], and the network \['E', 'I'\]"):
+        two.step(one.init(dt=0.1), {}, tick)
+    with pytest.raises(TypeError, match="the state is a PopulationState; expected what net.init makes"):
+        one.step(one.init(dt=0.1).nodes["E"], {}, tick)
+    cell = npt.neurons.LIF(3)
+    with pytest.raises(ValueError, match="made for dt=0.2 ms, and the tick has dt=0.1"):
+        cell.step(cell.init(dt=0.2), 0.0, tick)
+    with pytest.raises(ValueError, match="made for dt=0.2 ms, and the tick has dt=0.1"):
+        one.nodes["E"].advance(one.init(dt=0.2).nodes["E"], 0.0, tick)
+    with pytest.raises(ValueError, match="made for dt=0.2 ms"):
+        npt.simulate(cell, cell.init(dt=0.2), 0.0, dt=0.1, duration=1.0)
