@@ -50,8 +50,6 @@ def with_impl(net: npt.Network, impl: str) -> npt.Network:
     return net
 
 
-
-
 @contextlib.contextmanager
 def count_compilations():
     """A list that grows by one for each program that XLA compiles, however small."""
