@@ -2,8 +2,10 @@
 
 from ._base import AbstractConnectivity as AbstractConnectivity
 from ._base import AbstractConnector as AbstractConnector
+from ._base import Weight as Weight
 from ._block import Block as Block
 from ._block import from_bsr as from_bsr
+from ._check import check as check
 from ._csr import CSR as CSR
 from ._dense import AllToAll as AllToAll
 from ._dense import Dense as Dense

@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer
-from ..ops._common import Impl, check_shape
+from ..ops import Impl, check_shape
 
 Weight = ArrayLike | AbstractInitializer
 
@@ -39,6 +39,14 @@ class AbstractConnectivity(eqx.Module):
     @abc.abstractmethod
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """The outer product `pre[i] * post[j]` at the edges, in their order."""
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Whether the arrays fit each other, and every index is in range and in order; `npt.connect.check` does it for
+        all of a model. Arrays that were looked at before cost nothing, and nothing is looked at that is traced.
+
+        **Raises:** `ValueError` or `TypeError`, as the constructor does.
+        """
 
     @abc.abstractmethod
     def to_dense(self) -> Float[Array, "in_size out_size"]:
@@ -75,11 +83,26 @@ def check_sizes(in_size: int, out_size: int) -> None:
             raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
 
 
+def check_weight(weight: Any, *shapes: tuple[int, ...]) -> None:
+    """Of a connectivity, after its construction: floating, and of one of the shapes, if any are given.
+
+    **Raises:** `TypeError` or `ValueError` if it isn't.
+    """
+    if not hasattr(weight, "dtype"):
+        raise TypeError(f"weight is a {type(weight).__name__}; expected a floating array")
+    if not jnp.issubdtype(weight.dtype, jnp.floating):
+        raise TypeError(f"weight is {weight.dtype.name}; it must be floating")
+    if shapes and weight.shape not in shapes:
+        raise ValueError(f"weight has shape {weight.shape}; expected {' or '.join(map(str, shapes))}")
+
+
 def accumulator(acc: Array | None, size: int, weight: Array) -> Array:
-    """What a product is added to: the operators believe its size, and write wherever an index says."""
+    """What a product is added to, which has the size of the population and the dtype of the weight."""
     if acc is None:
         return jnp.zeros(size, weight.dtype)
     check_shape("acc", acc, (size,))
+    if acc.dtype != weight.dtype:
+        raise TypeError(f"acc is {acc.dtype.name}; expected {weight.dtype.name}, as weight is")
     return acc
 
 

@@ -1,27 +1,36 @@
 """Sparse connectivity in compressed sparse rows."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops import csr_matvec, csr_outer, csr_to_dense, csr_transposed_matvec
-from ..ops._common import LARGEST, Impl, check_shape
-from ..ops._csc import by_column
-from ..ops._csr import CSCView
+from ..ops import (
+    Impl,
+    check_shape,
+    csr_check,
+    csr_matvec,
+    csr_outer,
+    csr_to_csc,
+    csr_to_dense,
+    csr_transposed_matvec,
+)
 from ._base import (
     AbstractConnectivity,
     Weight,
     accumulator,
     check_sizes,
+    check_weight,
     concrete,
     edge_weights,
     in_large_pages,
     moved_to_large_pages,
 )
+from ._checked import once, remember
 from ._split import split_columns, split_rows
+
+CSCView = tuple[Int[Array, " nnz"], Int[Array, " cols+1"], Int[Array, " nnz"]]
 
 
 class CSR(AbstractConnectivity):
@@ -67,13 +76,13 @@ class CSR(AbstractConnectivity):
         key: Key[Array, ""] | None = None,
     ):
         check_sizes(in_size, out_size)
-        cols = _index_array("indices", concrete(indices, "indices"))
-        ptr = _index_array("indptr", concrete(indptr, "indptr"))
-        _validate(cols, ptr, in_size, out_size)
+        cols, ptr = concrete(indices, "indices"), concrete(indptr, "indptr")
         self.in_size, self.out_size = int(in_size), int(out_size)
+        self._look(cols, ptr)
         self.weight = edge_weights(weight, cols.shape, key)
         self.indices, self.indptr = in_large_pages(cols), in_large_pages(ptr)
         self.csc = None
+        remember((self.indices, self.indptr), *self._sizes)
 
     def with_csc(self) -> "CSR":
         """The same connectivity with its edges by post neuron too, eight bytes an edge.
@@ -82,7 +91,8 @@ class CSR(AbstractConnectivity):
         what plasticity does at a post neuron's spike costs the edges that enter it. Each edge keeps its one weight,
         which `transpose` looks up: weights that don't change are quicker in `transposed`, which has them again.
         """
-        csc = jax.tree.map(in_large_pages, self._by_column())
+        csc = tuple(map(in_large_pages, self._by_column()))
+        remember((self.indices, self.indptr, *csc), *self._sizes)
         return eqx.tree_at(lambda c: c.csc, self, csc, is_leaf=lambda x: x is None)
 
     def transposed(self) -> "CSR":
@@ -106,8 +116,10 @@ class CSR(AbstractConnectivity):
         weight = self.weight if self.weight.ndim == 0 else moved_to_large_pages(self.weight[order])
         return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size)
 
-    def _by_column(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return by_column(concrete(self.indices, "indices"), concrete(self.indptr, "indptr"), self.out_size)
+    def _by_column(self) -> list[np.ndarray]:
+        indices, indptr = concrete(self.indices, "indices"), concrete(self.indptr, "indptr")
+        self.check()
+        return [np.asarray(x) for x in csr_to_csc(indices, indptr, self.out_size)]
 
     def split_rows(self, n: int) -> "CSR":
         """The connectivity in `n` parts, each with the edges of `in_size / n` consecutive pre neurons: every leaf has a
@@ -149,20 +161,40 @@ class CSR(AbstractConnectivity):
     def nnz(self) -> int:
         return int(self.indptr[-1])
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.in_size, self.out_size
+
+    def check(self) -> None:
+        arrays = {"indices": self.indices, "indptr": self.indptr}
+        if self.csc is not None:
+            arrays |= {f"csc[{n}]": x for n, x in enumerate(self.csc)}
+        once(self._look, arrays, *self._sizes)
+        check_weight(self.weight, self.indptr.shape[:-1], self.indices.shape)
+
+    def _look(self, indices: np.ndarray, indptr: np.ndarray, *csc: np.ndarray) -> None:
+        names = ("in_size", "out_size")
+        csr_check(indices, indptr, n_rows=self.in_size, n_cols=self.out_size, names=names)
+        if csc and not _same_edges(indices, indptr, self.out_size, *csc):
+            raise ValueError("csc has other edges than indices and indptr; with_csc() makes it of these")
+
     def _zeros(self, shape: tuple[int, ...]) -> Array:
         return jnp.zeros(shape, self.weight.dtype)
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        self.check()
         acc = accumulator(acc, self.out_size, self.weight)
         return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
 
     def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+        self.check()
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
         return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
 
     def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
+        self.check()
         check_shape("post", post, (self.out_size,))
         return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
 
@@ -171,45 +203,24 @@ class CSR(AbstractConnectivity):
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Pre and post neuron of each edge, as NumPy arrays of length `nnz`."""
-        ptr = concrete(self.indptr, "indptr")
+        indices, ptr = concrete(self.indices, "indices"), concrete(self.indptr, "indptr")
+        self.check()
         rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
-        return rows, concrete(self.indices, "indices")[: ptr[-1]]
+        return rows, indices[: ptr[-1]]
 
 
-def _index_array(name: str, x: np.ndarray) -> np.ndarray:
-    if x.ndim != 1:
-        raise ValueError(f"{name} has {x.ndim} dimensions; expected one")
-    if x.size == 0:
-        return x.astype(np.int32)
-    if not np.issubdtype(x.dtype, np.integer):
-        raise TypeError(f"{name} is {x.dtype}; expected integers")
-    return x
-
-
-def _validate(indices: np.ndarray, indptr: np.ndarray, in_size: int, out_size: int) -> None:
-    if indptr.shape != (in_size + 1,):
-        raise ValueError(f"indptr has length {len(indptr)}; expected in_size + 1 = {in_size + 1}")
-    if indices.size > LARGEST:
-        raise ValueError(f"{indices.size} edges are more than 2^31 - 64; split the connectivity by rows")
-    if indptr[0] != 0:
-        raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
-    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
-    if falls.size:
-        i = int(falls[0])
-        raise ValueError(f"indptr falls from {indptr[i]} to {indptr[i + 1]} at entry {i + 1}; it must never decrease")
+def _same_edges(
+    indices: np.ndarray, indptr: np.ndarray, n_cols: int, rows: np.ndarray, starts: np.ndarray, order: np.ndarray
+) -> bool:
+    """Whether a view by columns, valid or not, is one of these edges, which are valid."""
     nnz = int(indptr[-1])
-    if nnz > indices.size:
-        raise ValueError(f"indptr ends at {nnz}, but there are {indices.size} indices")
-    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= out_size):
-        e = int(np.flatnonzero((indices < 0) | (indices >= out_size))[0])
-        raise ValueError(f"indices[{e}] is {indices[e]}; expected 0 to out_size - 1 = {out_size - 1}")
-    # a column may not be smaller than the one before it in the same row
-    drops = np.flatnonzero(indices[1:nnz] < indices[: max(nnz - 1, 0)]) + 1
-    if drops.size:
-        inside = drops[~np.isin(drops, indptr)]
-        if inside.size:
-            e = int(inside[0])
-            raise ValueError(
-                f"indices[{e}] is {indices[e]} after {indices[e - 1]} in the same row; sort each row "
-                "(npt.connect.from_coo and from_scipy do)"
-            )
+    counts = np.bincount(indices[:nnz], minlength=n_cols)
+    if starts.shape != (n_cols + 1,) or starts[0] != 0 or not np.array_equal(np.diff(starts), counts):
+        return False
+    if rows.shape != (nnz,) or order.shape != (nnz,) or (nnz and not 0 <= order.min() <= order.max() < nnz):
+        return False
+    if nnz and np.bincount(order, minlength=nnz).max() > 1:
+        return False
+    of_edge = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
+    columns = np.repeat(np.arange(n_cols, dtype=np.int32), counts)
+    return np.array_equal(rows, of_edge[order]) and np.array_equal(columns, indices[order])

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
-from ..ops._common import Impl, as_events, as_weight, check_shape
-from ..ops._dense import dense_matvec, dense_outer, dense_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, edge_weights
+from ..ops import Impl, as_events, check_shape, dense_matvec, dense_outer, dense_transposed_matvec
+from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_weight, edge_weights
 
 
 def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
@@ -16,7 +15,7 @@ def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
 
 
 def _add(acc: Array | None, y: Array) -> Array:
-    return y if acc is None else accumulator(acc, y.shape[0], as_weight(y, acc)) + y
+    return y if acc is None else accumulator(acc, y.shape[0], y) + y
 
 
 class Dense(AbstractConnectivity):
@@ -57,6 +56,9 @@ class Dense(AbstractConnectivity):
     def nnz(self) -> int:
         missing = 0 if self.include_self else min(self.in_size, self.out_size)
         return self.in_size * self.out_size - missing
+
+    def check(self) -> None:
+        check_weight(self.weight)
 
     def _matrix(self) -> Array:
         return (
@@ -123,6 +125,9 @@ class Diagonal(AbstractConnectivity):
     @property
     def nnz(self) -> int:
         return self.in_size
+
+    def check(self) -> None:
+        check_weight(self.weight)
 
     def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
         del impl

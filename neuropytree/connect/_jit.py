@@ -12,8 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 from .._errors import no_key
 from .._types import Spikes, as_parameter
 from ..init import AbstractInitializer, Normal, Uniform
-from ..ops._common import Impl, check_floating, check_shape
-from ..ops._jit import WEIGHTS, Law, check_columns, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
+from ..ops import Impl, Law, check_shape, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
 from ._base import (
     AbstractConnectivity,
     AbstractConnector,
@@ -21,6 +20,7 @@ from ._base import (
     accumulator,
     check_probability,
     check_sizes,
+    check_weight,
 )
 
 _EXACT = 2**24  # edges that float32 counts
@@ -75,21 +75,24 @@ class JIT(AbstractConnectivity):
         include_self: bool = True,
     ):
         check_sizes(in_size, out_size)
-        check_columns(out_size)
         check_probability("JIT", p)
-        if law not in WEIGHTS:
-            raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
-        self.weight = as_parameter(weight)
-        check_floating("weight", self.weight)
-        if self.weight.shape != WEIGHTS[law]:
-            raise ValueError(f"weight has shape {self.weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
-        self.seed = as_seed(seed)
+        self.weight, self.seed = as_parameter(weight), as_seed(seed)
+        check_weight(self.weight)
         self.in_size, self.out_size = int(in_size), int(out_size)
         self.p, self.law, self.include_self = float(p), law, bool(include_self)
+        jax.eval_shape(self._product)  # what the operator can't take is said here
 
     @property
     def _of(self) -> dict[str, Any]:
         return {"p": self.p, "law": self.law, "include_self": self.include_self}
+
+    def _product(self) -> Array:
+        return self(jnp.zeros(self.in_size, bool))
+
+    def check(self) -> None:
+        check_weight(self.weight)
+        if getattr(self.seed, "dtype", None) != jnp.int32:
+            raise TypeError(f"seed is {self.seed!r}; expected int32")
 
     @property
     def nnz(self) -> int:

@@ -6,6 +6,9 @@ from ._bsr import bsr_outer as bsr_outer
 from ._bsr import bsr_outer_matmat as bsr_outer_matmat
 from ._bsr import bsr_transposed_matmat as bsr_transposed_matmat
 from ._bsr import bsr_transposed_matvec as bsr_transposed_matvec
+from ._common import Impl as Impl
+from ._common import as_events as as_events
+from ._common import check_shape as check_shape
 from ._common import implementation as implementation
 from ._compact import CompactEvents as CompactEvents
 from ._compact import compact as compact
@@ -29,6 +32,7 @@ from ._csr import csr_outer as csr_outer
 from ._csr import csr_outer_matmat as csr_outer_matmat
 from ._csr import csr_transposed_matmat as csr_transposed_matmat
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
+from ._csr_check import csr_check as csr_check
 from ._custom import CustomOp as CustomOp
 from ._custom import custom_op as custom_op
 from ._custom import host_op as host_op
@@ -40,6 +44,7 @@ from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
+from ._jit import Law as Law
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec

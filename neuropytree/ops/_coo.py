@@ -17,6 +17,7 @@ from ._common import (
     as_weight,
     check_floating,
     check_impl,
+    check_index_array,
     check_sizes,
     kind,
     times,
@@ -230,9 +231,8 @@ def coo_outer_matmat(
 
 
 def check_edges(rows: Any, cols: Any) -> None:
-    for name, x in (("rows", rows), ("cols", cols)):
-        if x.dtype != jnp.int32 or x.ndim != 1:
-            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
+    check_index_array("rows", rows)
+    check_index_array("cols", cols)
     if rows.shape != cols.shape:
         raise ValueError(f"rows and cols have shapes {rows.shape} and {cols.shape}; expected them equally long")
 
