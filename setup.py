@@ -29,10 +29,23 @@ from setuptools.command.build_ext import build_ext
 ROOT = pathlib.Path(__file__).resolve().parent
 OPS = pathlib.Path("neuropytree", "ops")
 # of neuropytree/ops/taichi, with kernels to be compiled
-MODULES = ("_csr", "_csr_mm", "_fire", "_block", "_coo", "_jit", "_plasticity", "_compact")
+MODULES = (
+    "_append",
+    "_block",
+    "_compact",
+    "_coo",
+    "_count",
+    "_count_laws",
+    "_csr",
+    "_csr_mm",
+    "_due",
+    "_fire",
+    "_jit",
+    "_plasticity",
+)
 LIBRARY, RECORD = "libneuropytree.so", "_build.json"
 DTYPES = {"f32": "XLA_FFI_DataType_F32", "f64": "XLA_FFI_DataType_F64"}
-DTYPES |= {"s32": "XLA_FFI_DataType_S32", "pred": "XLA_FFI_DataType_PRED"}
+DTYPES |= {"s32": "XLA_FFI_DataType_S32", "u32": "XLA_FFI_DataType_U32", "pred": "XLA_FFI_DataType_PRED"}
 
 
 class Missing(Exception):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks coba | cells | ops | overhead | setup`; see docs/benchmarks.md."""
+"""`python -m benchmarks coba | cells | ops | random | overhead | setup`; see docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from . import _cells, _environments, _runner
+from . import _cells, _draws, _environments, _runner
 from .ops import _command as ops
 from .peers import DEFAULT, PEERS
 
@@ -47,6 +47,7 @@ def main() -> int:
 
     _cells.add_parser(commands, _one_of)
     ops.add_parser(commands, _one_of)
+    _draws.add_parser(commands, _one_of)
 
     setup = commands.add_parser("setup", help="make the peers' virtual environments")
     sets = _one_of(_environments.SETS)
@@ -61,7 +62,8 @@ def main() -> int:
             parser.error(f"--scale {scale:g} is a network of {scale * 4000:.0f} neurons; it needs at least 100")
     if getattr(options, "repeats", 1) < 1:
         parser.error("--repeats must be at least 1")
-    commands_of = {"coba": _coba, "cells": _cells.run, "ops": ops.run, "overhead": _overhead, "setup": _setup}
+    commands_of = {"coba": _coba, "cells": _cells.run, "ops": ops.run, "random": _draws.run, "overhead": _overhead}
+    commands_of["setup"] = _setup
     return commands_of[options.command](options)
 
 

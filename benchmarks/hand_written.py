@@ -42,14 +42,15 @@ def advance(v, left, g_exc, g_inh):
 
 
 def rest(n: int, key: jax.Array):
-    """The state of `n` cells: voltage, steps left to hold, two conductances, spikes."""
+    """The state of `n` cells: voltage, steps left to hold, two conductances."""
     v = P["v_mean"] + P["v_sd"] * jax.random.normal(key, n, jnp.float32)
-    return v, jnp.zeros(n, jnp.int32), jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.float32), jnp.zeros(n, bool)
+    return v, jnp.zeros(n, jnp.int32), jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.float32)
 
 
 def decays():
-    """The conductances' factors of a step."""
-    return jnp.exp(jnp.float32(-P["dt"] / P["tau_exc"])), jnp.exp(jnp.float32(-P["dt"] / P["tau_inh"]))
+    """The conductances' factors of a step: what is left at its end, and the mean over it."""
+    steps = [P["dt"] / P["tau_exc"], P["dt"] / P["tau_inh"]]
+    return [jnp.float32(np.exp(-x)) for x in steps], [jnp.float32(-np.expm1(-x) / x) for x in steps]
 
 
 def halves(n: int, n_exc: int, p: float) -> tuple[npt.connect.CSR, npt.connect.CSR]:
@@ -74,14 +75,14 @@ def merged(scale: float, steps: int) -> Callable[[], float]:
     @eqx.filter_jit
     def run(weights, start):
         w_exc, w_inh = weights
-        decay_exc, decay_inh = decays()
+        (decay_exc, decay_inh), (mean_exc, mean_inh) = decays()
 
         def step(state, _):
-            v, left, g_exc, g_inh, spikes, count = state
+            v, left, g_exc, g_inh, count = state
+            v, left, spikes = advance(v, left, g_exc * mean_exc, g_inh * mean_inh)
             g_exc = w_exc(spikes, g_exc * decay_exc)
             g_inh = w_inh(spikes, g_inh * decay_inh)
-            v, left, spikes = advance(v, left, g_exc, g_inh)
-            return (v, left, g_exc, g_inh, spikes, count + jnp.sum(spikes, dtype=jnp.int32)), None
+            return (v, left, g_exc, g_inh, count + jnp.sum(spikes, dtype=jnp.int32)), None
 
         return jax.lax.scan(step, start, None, length=steps)[0][-1]
 
@@ -103,19 +104,21 @@ def projections(scale: float, steps: int) -> Callable[[], float]:
 
     @eqx.filter_jit
     def run(weights, start):
-        decay_exc, decay_inh = decays()
+        (decay_exc, decay_inh), (mean_exc, mean_inh) = decays()
 
         def step(carry, _):
             state, count = carry
-            spikes = {name: state[name][-1] for name in "EI"}
-            new = {}
+            cells, spikes, new = {}, {}, {}
             for name in "EI":
-                v, left, g_exc, g_inh, _ = state[name]
+                v, left, g_exc, g_inh = state[name]
+                v, left, spikes[name] = advance(v, left, g_exc * mean_exc, g_inh * mean_inh)
+                cells[name] = v, left
+                count = count + jnp.sum(spikes[name], dtype=jnp.int32)
+            for name in "EI":
+                _, _, g_exc, g_inh = state[name]
                 g_exc = weights["E" + name](spikes["E"], g_exc * decay_exc)
                 g_inh = weights["I" + name](spikes["I"], g_inh * decay_inh)
-                v, left, spiked = advance(v, left, g_exc, g_inh)
-                new[name] = (v, left, g_exc, g_inh, spiked)
-                count = count + jnp.sum(spiked, dtype=jnp.int32)
+                new[name] = (*cells[name], g_exc, g_inh)
             return (new, count), None
 
         return jax.lax.scan(step, (start, jnp.int32(0)), None, length=steps)[0][1]
@@ -144,13 +147,13 @@ def network(scale: float, steps: int, *, boolean: bool) -> Callable[[], float]:
 
 def surrogates_of(net: npt.Network) -> list[npt.surrogate.AbstractSurrogate]:
     """The spike gradients of all populations."""
-    return [p.cell.threshold.surrogate for p in net.populations.values()]
+    return [p.cell.threshold.surrogate for p in net.nodes.values()]
 
 
 def timed(net: npt.Network, steps: int, boolean: bool) -> Callable[[], float]:
     """A run of `net` that counts spikes, which are booleans (as in the loops by hand) or pass gradients."""
     if boolean:
-        net = eqx.tree_at(surrogates_of, net, [None] * len(net.populations))
+        net = eqx.tree_at(surrogates_of, net, [None] * len(net.nodes))
     state = net.init(dt=P["dt"], key=jax.random.key(1))
     return lambda: float(ours_coba.run(net, state, steps * P["dt"]).sum())
 

@@ -52,12 +52,12 @@ def cobahh(n: int, *, seed: int = 1):
     )
     state = net.init(dt=P["dt"], key=jax.random.key(seed))
     rng = np.random.default_rng(seed)
-    for name, cells in state.populations.items():
+    for name, cells in state.nodes.items():
         for kind in ("exc", "inh"):
             mean, sd = P[f"g_{kind}_init"]
             g = cells.receptors[kind].g
             drawn = jnp.asarray(rng.normal(density(mean), density(sd), g.shape), g.dtype)
-            state = eqx.tree_at(lambda s, name=name, kind=kind: s.populations[name].receptors[kind].g, state, drawn)
+            state = eqx.tree_at(lambda s, name=name, kind=kind: s.nodes[name].receptors[kind].g, state, drawn)
     return net, state, None
 
 
@@ -66,7 +66,7 @@ NETWORKS = {"hh": hodgkin_huxley, "cobahh": cobahh}
 
 def count(state, output) -> jax.Array:
     """The number of spikes of a step."""
-    return sum(jnp.sum(spikes, dtype=jnp.int32) for spikes in jax.tree.leaves(output))
+    return sum(npt.ops.count_events(spikes) for spikes in jax.tree.leaves(output))
 
 
 def main() -> None:

@@ -58,12 +58,12 @@ def build(scale: float, *, seed: int = SEED) -> npt.Network:
 
 def spike_count(state, output) -> jax.Array:
     """The number of spikes of a step: what the peers count too, and all that the timed run records."""
-    return sum(jnp.sum(output[name] != 0, dtype=jnp.int32) for name in output)
+    return sum(npt.ops.count_events(output[name]) for name in output)
 
 
 def run(net: npt.Network, state, duration: float) -> np.ndarray:
     """Simulates to the end; the number of spikes of each step."""
-    inputs = {name: P["drive"] for name in net.populations}
+    inputs = {name: P["drive"] for name in net.nodes}
     sol = npt.simulate(net, state, inputs, dt=P["dt"], duration=duration, record=spike_count)
     return np.asarray(jax.block_until_ready(sol.out), np.float64)
 

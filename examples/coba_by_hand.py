@@ -14,16 +14,14 @@ import neuropytree as npt
 
 
 class State(eqx.Module):
-    """Cells, conductances, and the spikes of the last step, which arrive in this one."""
+    """Cells and conductances."""
 
-    e: npt.neurons.PointNeuronState
-    i: npt.neurons.PointNeuronState
+    e: npt.neurons.NeuronState
+    i: npt.neurons.NeuronState
     e_exc: npt.synapses.ExponentialState
     e_inh: npt.synapses.ExponentialState
     i_exc: npt.synapses.ExponentialState
     i_inh: npt.synapses.ExponentialState
-    e_spike: jax.Array
-    i_spike: jax.Array
 
 
 class ByHand(npt.AbstractDynamics):
@@ -43,22 +41,22 @@ class ByHand(npt.AbstractDynamics):
         e, i = self.e.init(dt=dt, key=keys[0]), self.i.init(dt=dt, key=keys[1])
         e_exc, e_inh = (receptor.init(self.e.shape, e.v.dtype) for receptor in (self.exc, self.inh))
         i_exc, i_inh = (receptor.init(self.i.shape, i.v.dtype) for receptor in (self.exc, self.inh))
-        return State(e, i, e_exc, e_inh, i_exc, i_inh, self.e.silent(e), self.i.silent(i))
+        return State(e, i, e_exc, e_inh, i_exc, i_inh)
 
     def step(self, state, input, tick):
-        # receptors decay, then what arrives is added
-        e_exc = self.exc.receive(self.exc.decay(state.e_exc, tick), self.ee, state.e_spike)
-        e_inh = self.inh.receive(self.inh.decay(state.e_inh, tick), self.ie, state.i_spike)
-        i_exc = self.exc.receive(self.exc.decay(state.i_exc, tick), self.ei, state.e_spike)
-        i_inh = self.inh.receive(self.inh.decay(state.i_inh, tick), self.ii, state.i_spike)
-        # drives from the old voltages
+        # what flows over the step: the mean of what is open from its beginning on
         drive = npt.Drive.of(input, state.e.v.dtype)
-        to_e = drive + self.exc.drive(e_exc, state.e.v) + self.inh.drive(e_inh, state.e.v)
-        to_i = drive + self.exc.drive(i_exc, state.i.v) + self.inh.drive(i_inh, state.i.v)
+        to_e = drive + self.exc.drive(state.e_exc, state.e.v, tick) + self.inh.drive(state.e_inh, state.e.v, tick)
+        to_i = drive + self.exc.drive(state.i_exc, state.i.v, tick) + self.inh.drive(state.i_inh, state.i.v, tick)
         # cells move, spike and reset
         e, e_spike = self.e.step(state.e, to_e, tick.fold("E"))
         i, i_spike = self.i.step(state.i, to_i, tick.fold("I"))
-        return State(e, i, e_exc, e_inh, i_exc, i_inh, e_spike, i_spike), {"E": e_spike, "I": i_spike}
+        # receptors relax to the end of the step, then what arrives there is added
+        e_exc = self.exc.receive(self.exc.relax(state.e_exc, tick), lambda g: self.ee(e_spike, g))
+        e_inh = self.inh.receive(self.inh.relax(state.e_inh, tick), lambda g: self.ie(i_spike, g))
+        i_exc = self.exc.receive(self.exc.relax(state.i_exc, tick), lambda g: self.ei(e_spike, g))
+        i_inh = self.inh.receive(self.inh.relax(state.i_inh, tick), lambda g: self.ii(i_spike, g))
+        return State(e, i, e_exc, e_inh, i_exc, i_inh), {"E": e_spike, "I": i_spike}
 
 
 def cell(n):
@@ -82,11 +80,11 @@ def main(n_exc=3200, n_inh=800, duration=1000.0):
         },
         key=jax.random.key(0),
     )
-    wires = [net.projections[name].connect for name in ("E->E", "E->I", "I->E", "I->I")]
+    wires = [net.pathways[name].connect for name in ("E->E", "E->I", "I->E", "I->I")]
     hand = ByHand(cell(n_exc), cell(n_inh), exc, inh, *wires)
 
     start = net.init(dt=0.1, key=jax.random.key(1))
-    same = [start.populations[name].cell for name in ("E", "I")]
+    same = [start.nodes[name].cell for name in ("E", "I")]
     hand_start = eqx.tree_at(lambda s: [s.e, s.i], hand.init(dt=0.1, key=jax.random.key(1)), same)
 
     def record(state, output):
@@ -96,7 +94,7 @@ def main(n_exc=3200, n_inh=800, duration=1000.0):
     ours = npt.simulate(net, start, {"E": 20.0, "I": 20.0}, **run)
     theirs = npt.simulate(hand, hand_start, 20.0, **run)
     same_spikes = all(np.array_equal(ours.out[name], theirs.out[name]) for name in ("E", "I"))
-    same_voltages = np.array_equal(ours.state.populations["E"].cell.v, theirs.state.e.v)
+    same_voltages = np.array_equal(ours.state.nodes["E"].cell.v, theirs.state.e.v)
     print(f"{int(ours.out['E'].sum() + ours.out['I'].sum())} spikes in {duration:g} ms")
     print(f"spikes the same bit for bit: {same_spikes}; final voltages: {same_voltages}")
     return same_spikes and same_voltages

@@ -65,7 +65,7 @@ def main(n_exc=800, n_inh=200, duration=200.0, members=8):
         return jnp.mean(sol.out) * 1000 / 0.1
 
     def with_inhibition(w):
-        return eqx.tree_at(lambda n: [n.projections[name].connect.weight for name in INHIBITION], net, [w, w])
+        return eqx.tree_at(lambda n: [n.pathways[name].connect.weight for name in INHIBITION], net, [w, w])
 
     weights = jnp.linspace(4.0, 12.0, members)
     key = jax.random.key(1)

@@ -39,7 +39,7 @@ def main(iterations=40):
     wanted = jnp.arange(10) % 5 + 1.0
 
     def spike_counts(weight):
-        model = eqx.tree_at(lambda n: n.projections["S"].connect.weight, net, weight)
+        model = eqx.tree_at(lambda n: n.pathways["S"].connect.weight, net, weight)
         sol = npt.simulate(model, state, currents, dt=DT, duration=STEPS * DT, record=["target.spike"])
         return jnp.sum(sol.out["target.spike"], axis=0)
 
@@ -47,7 +47,7 @@ def main(iterations=40):
         return jnp.mean((spike_counts(weight) - wanted) ** 2)
 
     optimiser = optax.adam(0.01)
-    weight = net.projections["S"].connect.weight
+    weight = net.pathways["S"].connect.weight
     memory = optimiser.init(weight)
 
     @eqx.filter_jit

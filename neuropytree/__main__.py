@@ -111,8 +111,7 @@ def info() -> None:
     """Prints what is installed, which devices there are, and whether the compiled kernels work."""
     import jax
 
-    from .ops import _bridge
-    from .ops._ffi import kernels
+    from .ops import kernel_report
 
     print(f"python       {platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in (
@@ -132,13 +131,8 @@ def info() -> None:
         except importlib.metadata.PackageNotFoundError:
             print(f"{package:<12} not installed")
     print(f"devices      {', '.join(str(d) for d in jax.devices())}")
-    bridge = _bridge.load()
-    if bridge.available and kernels():
-        built = ", ".join(f"{name} {version}" for name, version in bridge.build.items() if isinstance(version, str))
-        print(f"kernels      {len(kernels())} native operators work ({built})")
-    else:
-        print(f"kernels      none: {bridge.reason}; the reference operators run instead")
-        print(f"what to do   {bridge.remedy}")
+    for heading, text in kernel_report():
+        print(f"{heading:<12} {text}")
 
 
 if __name__ == "__main__":

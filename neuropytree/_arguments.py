@@ -1,11 +1,13 @@
 """Arguments of models and of their parts, checked where they are given."""
 
+import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ._types import as_parameter
 
@@ -76,6 +78,53 @@ def check_kind(x: Any, kind: type, name: str, *, optional: bool = True) -> None:
     what = f"the class {x.__name__}" if isinstance(x, type) else repr(x)
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     raise TypeError(f"{name} is {what}; expected {article} {kind.__name__}{' or None' if optional else ''}")
+
+
+def number(
+    name: str, x: Any, dtype: Any, *, above: float = -math.inf, at_least: float = -math.inf, finite: bool = True
+) -> Float[Array, ""]:
+    """`x` as an array without axes; a value that is known is checked.
+
+    **Raises:** `TypeError` or `ValueError` naming it.
+    """
+    out = _real_array(name, x, dtype)
+    if out.ndim:
+        raise ValueError(f"{name} has shape {out.shape}; expected one number")
+    if not isinstance(out, Tracer) and not (out > above and out >= at_least and (math.isfinite(out) or not finite)):
+        bound = f" above {above}" if above > -math.inf else f" of at least {at_least}" if at_least > -math.inf else ""
+        raise ValueError(f"{name} is {x}; expected a {'finite ' if finite else ''}number{bound}")
+    return out
+
+
+def times(name: str, x: Any, dtype: Any) -> Array:
+    """`x` as an array of times, empty for `None`.
+
+    **Raises:** `TypeError` or `ValueError` naming it.
+    """
+    out = _real_array(name, () if x is None else x, dtype)
+    if not isinstance(out, Tracer) and np.any(np.isnan(out)):
+        raise ValueError(f"{name} has NaN; expected times (ms)")
+    return out
+
+
+def named(y: PyTree) -> list[tuple[str, Any]]:
+    """The leaves of a tree with their places in it as names; `"y"` for one that is no tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(y)
+    return [(jax.tree_util.keystr(path, simple=True, separator=".") or "y", x) for path, x in leaves]
+
+
+def no_nan(name: str, tree: PyTree) -> None:
+    """**Raises:** `ValueError` where a value that is known is NaN."""
+    for path, x in named(tree):
+        if not isinstance(x, Tracer) and np.any(np.isnan(x)):
+            raise ValueError(f"{name} is or has NaN{'' if path == 'y' else f' in {path!r}'}; expected numbers")
+
+
+def _real_array(name: str, x: Any, dtype: Any) -> Array:
+    try:
+        return jnp.asarray(x if isinstance(x, jax.Array) else np.asarray(x, float), dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {x!r}; expected real numbers") from None
 
 
 def _numbers(x: Any, name: str) -> np.ndarray:

@@ -39,6 +39,13 @@ def whole_steps(duration: float, dt: float) -> int:
     return n
 
 
+def whole_number(name: str, n: Any) -> int:
+    """A number of steps. **Raises:** `ValueError` unless it is a whole one, at least 1."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
+    return int(n)
+
+
 def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     """`start`, the number of a run's first step, as an array.
 
@@ -58,21 +65,49 @@ def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     return jnp.asarray(start, jnp.int32)
 
 
+def as_dt(dt: Any) -> float:
+    """The length of a step as a Python number.
+
+    **Raises:** `TypeError` or `ValueError` unless it is a known number of ms above 0.
+    """
+    if isinstance(dt, Tracer):
+        raise TypeError("dt fixes how delays are counted: it is a Python number, not a traced value")
+    if isinstance(dt, bool) or np.ndim(dt) != 0 or np.asarray(dt).dtype.kind not in "iuf":
+        raise TypeError(f"dt is {dt!r}; expected a number of ms")
+    if not 1e-30 < float(dt) < float("inf"):
+        raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
+    return float(dt)
+
+
 def check_dt(state: Any, dt: float) -> None:
     """**Raises:** `ValueError` if any part of the state was made for another step."""
     for made in _dts(state):
-        if made is not None and abs(made - dt) > 1e-9 * dt:
+        if not _same(made, dt):
             raise ValueError(
                 f"the state was made for dt={made} ms, and this run has dt={dt} ms: delays and refractory periods "
-                "in it are counted in "
-                f"steps; make one with init(dt={dt})"
+                f"in it are counted in steps; make one with init(dt={dt})"
             )
 
 
-def _dts(tree: Any) -> list[float | None]:
+def check_tick(made: float, tick: Any) -> None:
+    """**Raises:** `ValueError` if a state made for steps of `made` ms meets a tick of another length."""
+    if not isinstance(tick.dt, Tracer) and not _same(made, float(tick.dt)):
+        raise ValueError(
+            f"the state was made for dt={made} ms, and the tick has dt={float(tick.dt)} ms: delays in the state are "
+            "counted in steps; make one by init with this dt"
+        )
+
+
+def _same(made: float, dt: float) -> bool:
+    return abs(made - dt) <= 1e-6 * dt  # float32 has 6e-8
+
+
+def _dts(tree: Any) -> list[float]:
+    """The steps that a state was made for. What lies within a part that says it may have a step of its own."""
     made = getattr(tree, "dt", None) if isinstance(tree, eqx.Module) else None
-    found = [made] if isinstance(made, float | int) else []
-    return found + [dt for child in fields_of(tree).values() for dt in _dts(child)]
+    if isinstance(made, float | int | np.number):
+        return [float(made)]
+    return [dt for child in fields_of(tree).values() for dt in _dts(child)]
 
 
 def _floating(state: Any) -> dict[str, Array]:
@@ -95,15 +130,9 @@ def broken_message(state: Any, which: int, step: int | None, dt: float) -> str:
 
 def _spoken(path: str) -> str:
     parts = path.split(".")
-    if parts[0] == "populations" and len(parts) > 2:
-        return f"variable '{parts[-1]}' of population '{parts[1]}' ({path})"
+    of = {"nodes": "population", "pathways": "projection"}.get(parts[0])
+    if of and len(parts) > 2:
+        return f"variable '{parts[-1]}' of {of} '{parts[1]}' ({path})"
+    if parts[0] == "lines" and len(parts) > 2:
+        return f"the line of '{'.'.join(parts[1:-1])}' ({path})"
     return f"variable '{path}'"
-
-
-def guard(before: Any, after: Any, dt: float) -> Any:
-    """`after`, with an error at run time if a variable became non-finite; for runs inside other transformations."""
-    flags = broken(before, after)
-    if flags.shape[0] == 0:
-        return after
-    messages = [broken_message(before, n, None, dt) for n in range(flags.shape[0])]
-    return eqx.branched_error_if(after, jnp.any(flags), jnp.argmax(flags), messages)

@@ -54,11 +54,11 @@ def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl
     jax.block_until_ready(state)
     built = time.perf_counter() - clock
 
-    sizes = {name: population.size for name, population in net.populations.items()}
+    sizes = {name: population.size for name, population in net.nodes.items()}
     shown = {name: math.ceil(n * min(1.0, SHOWN / sum(sizes.values()))) for name, n in sizes.items()}
     n_steps = round(duration / dt)
     chunk = max(1, n_steps // 50)
-    inputs = {name: 20.0 for name in net.populations}
+    inputs = {name: 20.0 for name in net.nodes}
 
     def record(state, output):
         del state
@@ -77,7 +77,7 @@ def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl
     ran = time.perf_counter() - clock
 
     cvs = np.concatenate([measure.isi_cv(sol.ts, spikes) for _, spikes in sol.out.values()])
-    edges = sum(p.connect.nnz for p in net.projections.values())  # pyright: ignore[reportAttributeAccessIssue]
+    edges = sum(p.connect.nnz for p in net.pathways.values())
     what = ", ".join(f"{n} {name}" for name, n in sizes.items())
     print(f"network      {what}; {edges} synapses; {n_steps} steps of {dt:g} ms; seed {seed}")
     for name, (counts, _) in sol.out.items():

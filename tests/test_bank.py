@@ -40,7 +40,8 @@ def test_neuron_state_keeps_its_form_and_dtype(cell, dtype):
     assert [x.dtype for x in jax.tree.leaves(new)] == [x.dtype for x in jax.tree.leaves(state)]
     boolean = cell.threshold is not None and cell.threshold.surrogate is None
     assert spike.shape == (N,) and spike.dtype == (bool if boolean else dtype)
-    assert_same_bits(cell.silent(state), jnp.zeros_like(spike))
+    # without a threshold the output is the voltage
+    assert_same_bits(cell.silent(state), state.v if cell.threshold is None else jnp.zeros_like(spike))
 
 
 def test_neuron_rests_without_and_spikes_with_input(cell):
@@ -122,37 +123,43 @@ def test_receptor_is_linear_and_decays(name, dtype):
     zero = receptor.init((N,), dtype)
     connect = npt.connect.AllToAll()(3, N, weight=0.5)
     tick = npt.Tick.at(0, dt=DT)
-    one, two = (receptor.receive(zero, connect, jnp.asarray(s, dtype)) for s in ([1, 0, 0], [1, 1, 0]))
+    one, two = (
+        receptor.receive(zero, lambda g, s=s: connect(jnp.asarray(s, dtype), g)) for s in ([1, 0, 0], [1, 1, 0])
+    )
     np.testing.assert_allclose(jax.tree.leaves(two)[0], 2 * jax.tree.leaves(one)[0], rtol=1e-6)
-    later = receptor.decay(one, tick)
+    later = receptor.relax(one, tick)
     assert jax.tree.structure(later) == jax.tree.structure(zero)
-    g0, g1 = receptor.kinetics.conductance(one), receptor.kinetics.conductance(later)
-    tau = float(receptor.kinetics.tau)
-    np.testing.assert_allclose(g1, g0 * np.exp(-DT / tau), rtol=1e-12 if dtype is np.float64 else 1e-6)
-    drive = receptor.drive(one, jnp.full(N, -60.0, dtype))
-    assert drive.i.shape == (N,) and drive.i.dtype == dtype
+    before, after = (sum(jnp.abs(x).sum() for x in jax.tree.leaves(state)) for state in (one, later))
+    assert after < before
+    for rate in (None, jnp.asarray(0.1, dtype)):
+        drive, double = (receptor.drive(state, jnp.full(N, -60.0, dtype), tick, rate) for state in (one, two))
+        assert drive.i.shape == (N,) and drive.i.dtype == dtype
+        np.testing.assert_allclose(double.i, 2 * drive.i, rtol=1e-6)
 
 
 def test_exponential_conductance_against_its_closed_form():
-    """Arrivals at several steps: a sum of exponentials, exact."""
+    """Arrivals at several steps: a sum of exponentials, exact, and so is the charge of each step."""
     kinetics = npt.synapses.Exponential(tau=7.0)
     state, at = kinetics.init((), float), {3: 1.0, 10: 0.5, 11: 2.0}
     for k in range(60):
-        state, g = kinetics.step(state, at.get(k, 0.0), npt.Tick.at(k, dt=DT))
+        state = kinetics.relax(state, DT)
+        state = kinetics.receive(state, lambda g, k=k: g + at.get(k, 0.0))
         want = sum(x * np.exp(-(k - j) * DT / 7.0) for j, x in at.items() if j <= k)
-        np.testing.assert_allclose(g, want, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(state.g, want, rtol=0, atol=1e-12)
+        delivered = sum(x * 7.0 * np.exp(-(k - j) * DT / 7.0) * -np.expm1(-DT / 7.0) for j, x in at.items() if j <= k)
+        np.testing.assert_allclose(kinetics.mean(state, DT) * DT, delivered, rtol=1e-12)
 
 
 def test_coba_drives_the_membrane_to_the_exact_voltage():
-    """A conductance from one spike, decaying; the membrane sees it held over each step."""
+    """A conductance from one spike, decaying; the membrane sees its mean over each step."""
     cell = npt.neurons.LIF(1, v_rest=-60.0, v_th=1e3, tau=20.0)
     receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.COBA(e_rev=0.0))
     net = npt.Network({"A": npt.Population(cell, {"exc": receptor})})
-    state = eqx.tree_at(lambda s: s.populations["A"].receptors["exc"].g, net.init(dt=DT), jnp.asarray([2.0]))
+    state = eqx.tree_at(lambda s: s.nodes["A"].receptors["exc"].g, net.init(dt=DT), jnp.asarray([2.0]))
     sol = npt.simulate(net, state, dt=DT, duration=20.0, record=["A.v", "A.exc.g"])
     v, want = -60.0, []
     for k in range(1, 201):
-        g = 2.0 * np.exp(-k * DT / 5.0)
+        g = 2.0 * np.exp(-(k - 1) * DT / 5.0) * 5.0 / DT * -np.expm1(-DT / 5.0)
         rest = -60.0 / (1 + g)
         v = rest + (v - rest) * np.exp(-(1 + g) * DT / 20.0)
         want.append(v)

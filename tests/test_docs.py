@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import neuropytree as npt
@@ -116,13 +117,19 @@ def test_training_of_weights_lowers_the_loss(capsys):
     assert losses[-1] < 0.3 * losses[0]
 
 
+def test_weights_become_the_first_eigenvector(capsys):
+    learned, first = program("oja")()
+    # the stationary spread of the weights, of the order of the root of the learning rate, eta / 2 = 0.03
+    np.testing.assert_allclose(learned, first, atol=0.06)
+
+
 def test_spikes_are_trained_to_come_at_their_times(capsys):
     losses = program("exact_spikes")()
     assert losses[-1] < 0.01 < 10 < losses[0]
 
 
 def test_ensembles_differ_among_each_other_and_equal_the_loop(capsys):
-    by_weight, by_key, same = program("ensemble")(n_exc=160, n_inh=40, duration=50.0)
+    by_weight, by_key, same = program("ensemble")(n_exc=160, n_inh=40, duration=150.0)
     assert by_weight.shape == by_key.shape == (8,) and same
     assert by_weight[0] > 1.2 * by_weight[-1] and len(jnp.unique(by_key)) == 8
 
@@ -146,6 +153,7 @@ def test_every_example_is_tested_and_linked():
         "train_weights",
         "exact_spikes",
         "ensemble",
+        "oja",
         "custom_operator",
         "million_neurons",
     }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neuropytree._math import exprel, fast_exp, linoid
+from neuropytree._math import exprel, fast_exp, fast_expm1, linoid
 
 POINTS = np.concatenate([-np.logspace(-12, 2, 60), [0.0], np.logspace(-12, 1.5, 60)])
 
@@ -111,3 +111,20 @@ def test_fast_exp(dtype):
     np.testing.assert_array_equal(slope, value)
     assert ends[0] == ends[1] == 1 and 0 < ends[2] < 2e-38 and 5e37 < ends[3] < np.inf and np.isnan(ends[4])
     np.testing.assert_allclose(held, np.exp([-2.0, 1.0, 2.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 4e-16), (np.float32, 8e-7)])
+def test_fast_expm1_keeps_its_digits_near_zero_and_its_derivatives(dtype, rtol):
+    """Against NumPy's in twice the digits, or as many; above 1 the error grows with x, as for any exponential."""
+    limit = 80 if dtype is np.float32 else 600
+    small = np.logspace(-30, np.log10(limit), 3000)
+    x = np.concatenate([-small, [0.0], small]).astype(dtype)
+    want = np.expm1(x.astype(np.longdouble))
+    tolerance = rtol * np.maximum(1, x)
+    assert (np.abs(np.asarray(jax.jit(fast_expm1)(x)) - want) <= tolerance * np.abs(want)).all()
+    for f in (jax.grad(fast_expm1), jax.grad(jax.grad(fast_expm1))):
+        got, want = np.asarray(jax.vmap(f)(jnp.asarray(x))), np.exp(x.astype(np.longdouble))
+        # e^x as e^x - 1 + 1, whose digits are those of 1
+        assert (np.abs(got - want) <= tolerance * np.maximum(1, want) * 2).all()
+    got = fast_expm1(jnp.asarray([np.nan, np.inf, -np.inf, 0.0], dtype))
+    assert np.isnan(got[0]) and np.isfinite(got[1]) and got[2] == -1 and got[3] == 0

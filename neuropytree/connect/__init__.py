@@ -11,6 +11,8 @@ from ._dense import AllToAll as AllToAll
 from ._dense import Dense as Dense
 from ._dense import Diagonal as Diagonal
 from ._dense import OneToOne as OneToOne
+from ._embedded import Embedded as Embedded
+from ._embedded import embedded as embedded
 from ._fixed_prob import FixedProb as FixedProb
 from ._from import from_coo as from_coo
 from ._from import from_scipy as from_scipy

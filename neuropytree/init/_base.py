@@ -31,7 +31,23 @@ def values(
 ) -> Float[Array, "..."]:
     """`rule` as an array of exactly `shape`: drawn if it is an initializer, broadcast if it is a number or an array.
 
-    **Raises:** `ValueError` naming `name` if it can't be broadcast.
+    By it a model makes its initial values of whatever its user gave.
+
+    **Arguments:**
+
+    - `rule`: an initializer, a number or an array.
+    - `shape`, `dtype`: of the result.
+    - `key`: for initializers that draw, or `None`.
+    - `name`: what the argument is called in messages.
+
+    **Raises:** `ValueError` naming `name` if it can't be broadcast, or if it is random and there is no key.
+
+    !!! example
+
+        ```python
+        import jax, neuropytree as npt
+        npt.init.values(npt.init.Uniform(-65.0, -50.0), (3,), key=jax.random.key(0), dtype=float, name="v_init")
+        ```
     """
     if isinstance(rule, AbstractInitializer):
         return rule(shape, key=key, dtype=dtype)

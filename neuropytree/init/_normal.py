@@ -3,15 +3,16 @@
 from typing import Any
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._types import as_parameter
+from ..random import normal
 from ._base import AbstractInitializer, need_key
 
 
 class Normal(AbstractInitializer):
-    r"""Independent normal values, $\mathcal{N}(\mathrm{mean}, \mathrm{std}^2)$.
+    r"""Independent normal values, $\mathcal{N}(\mathrm{mean}, \mathrm{std}^2)$: those of `npt.random.normal`, so a
+    larger array has those of a smaller one.
 
     **Arguments:**
 
@@ -37,4 +38,4 @@ class Normal(AbstractInitializer):
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
     ) -> Float[Array, "..."]:
         dtype = dtype or jnp.result_type(self.mean, self.std)
-        return self.mean.astype(dtype) + self.std.astype(dtype) * jr.normal(need_key(key, "init.Normal"), shape, dtype)
+        return normal(need_key(key, "init.Normal"), self.mean, self.std, shape=shape, dtype=dtype)

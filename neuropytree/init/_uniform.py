@@ -3,15 +3,16 @@
 from typing import Any
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._types import as_parameter
+from ..random import uniform
 from ._base import AbstractInitializer, need_key
 
 
 class Uniform(AbstractInitializer):
-    r"""Independent values, uniform on $[\mathrm{low}, \mathrm{high})$.
+    r"""Independent values, uniform on $[\mathrm{low}, \mathrm{high})$: those of `npt.random.uniform`, so a larger array
+    has those of a smaller one.
 
     **Arguments:**
 
@@ -37,6 +38,4 @@ class Uniform(AbstractInitializer):
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
     ) -> Float[Array, "..."]:
         dtype = dtype or jnp.result_type(self.low, self.high)
-        unit = jr.uniform(need_key(key, "init.Uniform"), shape, dtype)
-        low, high = self.low.astype(dtype), self.high.astype(dtype)
-        return low + (high - low) * unit
+        return uniform(need_key(key, "init.Uniform"), self.low, self.high, shape=shape, dtype=dtype)

@@ -12,6 +12,7 @@ from ._euler_maruyama import StochasticHeun as StochasticHeun
 from ._explicit import ExplicitRungeKutta as ExplicitRungeKutta
 from ._exponential import ExponentialEuler as ExponentialEuler
 from ._exponential import ExponentialEulerMaruyama as ExponentialEulerMaruyama
+from ._exponential import relaxed as relaxed
 from ._exponential_heun import ExponentialHeun as ExponentialHeun
 from ._fdeint import fdeint as fdeint
 from ._fractional import AbstractFractionalStepper as AbstractFractionalStepper
@@ -20,6 +21,7 @@ from ._fractional import CaputoL1 as CaputoL1
 from ._fractional import FractionalMemory as FractionalMemory
 from ._fractional import GLShortMemory as GLShortMemory
 from ._hybrid import HybridSolution as HybridSolution
+from ._hybrid import hybrid_options as hybrid_options
 from ._hybrid import hybrid_solve as hybrid_solve
 from ._implicit import BackwardEuler as BackwardEuler
 from ._implicit import CrankNicolson as CrankNicolson

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
-from ._diffrax import in_one_dtype
+from ._diffrax import since
 from ._explicit import ExplicitRungeKutta
 
 if TYPE_CHECKING:
@@ -70,19 +71,20 @@ class Adaptive(AbstractStepper):
             )
 
     def solve(
-        self, field: AbstractField, t0: Scalar, t1: Scalar, dt: Scalar, y: PyTree, u: Any, *, dense: bool = False
+        self, field: AbstractField, t: Scalar, length: Scalar, dt: Scalar, y: PyTree, u: Any, *, dense: bool = False
     ) -> "diffrax.Solution":
-        """One solve from `t0` to `t1`, beginning with a step of `dt`; Diffrax's solution, with its count of rejections.
+        """One solve from `t` on for `length`, beginning with a step of `dt`; Diffrax's solution, whose time begins at
+        `t`, with its count of rejections.
 
         **Raises:** at run time where `max_steps` is exceeded.
         """
         import diffrax
 
-        refuse_noise(self, field, t0, y, u)
-        wide, vector_field, _ = in_one_dtype(field, y)
+        refuse_noise(self, field, t, y, u)
+        wide, vector_field, _ = since(field, t, y)
         common = jax.tree.leaves(wide)[0].dtype
-        t0, t1, dt = (jnp.asarray(x, common) for x in (t0, t1, dt))
-        sol = _solved(self, dense, eqx.filter_closure_convert(vector_field, t0, wide, u), t0, t1, dt, wide, u)
+        begin, end, dt = (jnp.asarray(x, common) for x in (0.0, length, dt))
+        sol = _solved(self, dense, eqx.filter_closure_convert(vector_field, begin, wide, u), begin, end, dt, wide, u)
         coarse = "" if common == jnp.float64 else f"; {common} can't meet tolerances below 1e-6 or so"
         message = (
             f"Adaptive: the end was not reached in max_steps={self.max_steps} steps; allow more, loosen rtol and atol, "
@@ -92,10 +94,19 @@ class Adaptive(AbstractStepper):
         return eqx.error_if(sol, sol.result != diffrax.RESULTS.successful, message)
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
-        return jax.tree.map(lambda x, old: x[0].astype(old.dtype), self.solve(field, t, t + dt, dt, y, u).ys, y)
+        end = self.solve(field, t, dt, dt, y, u).ys
+        return jax.tree.map(lambda x, old: x[0].astype(old.dtype), end, y), state
 
 
 def _solve(

@@ -4,9 +4,9 @@ import abc
 from typing import Any
 
 import equinox as eqx
-import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 
 
@@ -90,20 +90,61 @@ def called(field: AbstractField) -> str:
     return getattr(field, "spoken", type(field).__name__)
 
 
-def named(y: PyTree) -> list[tuple[str, Any]]:
-    """The variables with their places in `y` as names."""
-    leaves = jax.tree_util.tree_leaves_with_path(y)
-    return [(jax.tree_util.keystr(path, simple=True, separator=".") or "y", x) for path, x in leaves]
-
-
 class AbstractStepper(eqx.Module):
-    """Advances a field by one step of the clock."""
+    """Advances a field by one step of the clock.
+
+    What a stepper has to remember from one step to the next, such as the past of a derivative of fractional order, is a
+    state that `init` makes and `step` takes and returns; for most it is `None`. Its structure, shapes and dtypes never
+    change.
+
+    !!! example
+
+        ```python
+        import jax, jax.numpy as jnp, neuropytree as npt
+
+        class AdamsBashforth(npt.integrate.AbstractStepper):  # of order 2, with one evaluation: it knows the last slope
+            def init(self, y):
+                return {"slope": jax.tree.map(jnp.zeros_like, y), "first": jnp.ones((), bool)}
+
+            def step(self, field, t, y, u, dt, *, state=None, key=None):
+                def move(x, new, old):
+                    return x + dt * jnp.where(state["first"], new, 1.5 * new - 0.5 * old)
+
+                slope = field.vector_field(t, y, u)
+                return jax.tree.map(move, y, slope, state["slope"]), {"slope": slope, "first": jnp.zeros((), bool)}
+
+        sol = npt.integrate.odeint(lambda t, y, args: -y, 1.0, dt=0.1, duration=5.0, stepper=AdamsBashforth())
+        ```
+    """
+
+    def init(self, y: PyTree) -> Any:
+        """The state of the stepper at the beginning, where the variables are `y`; `None` unless it has one."""
+        del y
+        return None
 
     @abc.abstractmethod
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
-        """`y` at `t + dt`, with `u` held; `key` is for the noise of steppers that have it."""
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
+        """`y` at `t + dt`, with `u` held, and the state of the stepper then.
+
+        **Arguments:**
+
+        - `field`: what moves.
+        - `t`, `dt`: begin and length of the step (ms).
+        - `y`: the variables at `t`.
+        - `u`: the input of the step.
+        - `state`: from `init` or the last step.
+        - `key`: the stream of the step, or a random key, for the noise of steppers that have it.
+        """
 
 
 def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:

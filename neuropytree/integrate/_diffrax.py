@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 
@@ -53,33 +54,46 @@ class Diffrax(AbstractStepper):
             )
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         import diffrax
 
         del key
         refuse_noise(self, field, t, y, u)
 
-        wide, vector_field, as_it_was = in_one_dtype(field, y)
+        wide, vector_field, as_it_was = since(field, t, y)
         term, solver = diffrax.ODETerm(vector_field), with_scan(self.solver, "bounded")
-        state = solver.init(term, t, t + dt, wide, u)
-        new, *_, result = solver.step(term, t, t + dt, wide, u, state, made_jump=False)
+        common = jax.tree.leaves(wide)[0].dtype
+        begin, end = jnp.zeros((), common), jnp.asarray(dt, common)
+        fresh = solver.init(term, begin, end, wide, u)
+        new, *_, result = solver.step(term, begin, end, wide, u, fresh, made_jump=False)
         good = result == diffrax.RESULTS.successful
-        return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new))
+        return as_it_was(jax.tree.map(lambda x: jnp.where(good, x, jnp.nan), new)), state
 
 
-def in_one_dtype(
-    field: AbstractField, y: PyTree
+def since(
+    field: AbstractField, t: Scalar, y: PyTree
 ) -> tuple[PyTree, Callable[[Any, PyTree, Any], PyTree], Callable[[PyTree], PyTree]]:
-    """`y`, the derivatives of a field and the way back, for Diffrax, which takes time and state in one dtype."""
+    """`y`, the derivatives of a field and the way back, for Diffrax, which takes time and state in one dtype.
+
+    Its time begins at `t`: a late time plus a short step is rounded, so that the step would be another.
+    """
     common = np.result_type(jnp.result_type(float), *(x.dtype for x in jax.tree.leaves(y)))
 
     def as_it_was(new: PyTree) -> PyTree:
         return jax.tree.map(lambda x, old: x.astype(old.dtype), new, y)
 
-    def vector_field(t: Any, new: PyTree, args: Any) -> PyTree:
+    def vector_field(passed: Any, new: PyTree, args: Any) -> PyTree:
         with jax.numpy_dtype_promotion("standard"):  # as Diffrax has it
-            slopes = field.vector_field(t, as_it_was(new), args)
+            slopes = field.vector_field(t + passed, as_it_was(new), args)
         return jax.tree.map(lambda f, x: jnp.asarray(f, x.dtype), slopes, new)
 
     return jax.tree.map(lambda x: x.astype(common), y), vector_field, as_it_was

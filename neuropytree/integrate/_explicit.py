@@ -5,8 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
 from ._tableau import ButcherTableau
@@ -39,8 +40,16 @@ class ExplicitRungeKutta(AbstractStepper):
             raise TypeError(f"ExplicitRungeKutta got {self.tableau!r}; expected a ButcherTableau")
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self.tableau.name, field, t, y, u)
         c, a, b = self.tableau.c, self.tableau.a, self.tableau.b
@@ -48,7 +57,7 @@ class ExplicitRungeKutta(AbstractStepper):
         for n in self.tableau.stages:
             node = float(c[n])
             slopes[n] = field.vector_field(t + node * dt if node else t, _moved(y, dt, a[n], slopes), u)
-        return _moved(y, dt, b, slopes)
+        return _moved(y, dt, b, slopes), state
 
 
 def _moved(y: PyTree, dt: Scalar, weights: Sequence[Any], slopes: Mapping[int, PyTree]) -> PyTree:

@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
-from .._math import exprel, fast_exp
+from .._arguments import named
+from .._math import exprel, fast_expm1
+from .._stream import Source
 from .._types import Scalar
 from ..ops import fence
-from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, named, refuse_noise
+from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, refuse_noise
 from ._elementwise import require_elementwise
 from ._noise import AbstractSDEStepper, Calculus, noise_of
 
@@ -75,12 +77,31 @@ def _linearised(
     return Linear(slope, value - slope * leaves[n])
 
 
-def relaxed(y: Array, c: Linear | Relaxation, dt: Scalar) -> Array:
-    """A variable after `dt`, exactly, if its coefficients stay what they are."""
-    if isinstance(c, Relaxation):
-        # each costly term is used once, so that XLA makes one loop of the whole
-        return y + (c.rest - y) * (1 - fast_exp(-dt * c.rate))
-    return y + dt * exprel(c.a * dt) * (c.a * y + c.b)
+def relaxed(y: PyTree, coefficients: PyTree, dt: Scalar) -> PyTree:
+    r"""Variables after `dt`, exactly, if their coefficients stay what they are.
+
+    **Arguments:**
+
+    - `y`: the variables.
+    - `coefficients`: a `Linear` or a `Relaxation` for each, in the structure of `y`.
+    - `dt`: in ms.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        gate = npt.integrate.Relaxation(rate=jnp.asarray(0.2), rest=jnp.asarray(1.0))
+        npt.integrate.relaxed({"m": jnp.zeros(3)}, {"m": gate}, 0.1)  # 1 - exp(-0.02)
+        ```
+    """
+
+    def move(c: Linear | Relaxation, x: Array) -> Array:
+        if isinstance(c, Relaxation):
+            # each costly term is used once, so that XLA makes one loop of the whole
+            return x + (x - c.rest) * fast_expm1(-dt * c.rate)
+        return x + dt * exprel(c.a * dt) * (c.a * x + c.b)
+
+    return jax.tree.map(move, coefficients, y, is_leaf=lambda c: isinstance(c, Linear | Relaxation))
 
 
 class ExponentialEuler(AbstractStepper):
@@ -108,11 +129,19 @@ class ExponentialEuler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
-        return _advanced(self, field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt))
+        return _advanced(self, field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt)), state
 
 
 class ExponentialEulerMaruyama(AbstractSDEStepper):

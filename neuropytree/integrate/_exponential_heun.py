@@ -4,9 +4,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import PyTree
 
 from .._math import exprel, exprel2
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Relaxation, refuse_noise
 from ._exponential import _coefficients
@@ -37,8 +38,16 @@ class ExponentialHeun(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)
@@ -54,4 +63,4 @@ class ExponentialHeun(AbstractStepper):
             p + dt * exprel2(a * dt) * (end - f - a * (p - leaf))
             for leaf, a, f, p, end in zip(leaves, rates, slopes, predicted, ends, strict=True)
         ]
-        return jax.tree.unflatten(structure, out)
+        return jax.tree.unflatten(structure, out), state

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import ArrayLike, PyTree
 
 from .._check import whole_steps
+from .._time import time_stamps
 from ._base import AbstractField
 from ._fractional import AbstractFractionalStepper, CaputoL1
 from ._odeint import Trajectory, as_field, checked, prepare, run
@@ -71,5 +72,6 @@ def fdeint(
             "leave num_memory out, or take method=GLShortMemory"
         )
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
-    ts, ys, final, flags = run(bound, stepper, y0, jnp.zeros((), jnp.int32), rows, float(dt), n_steps, int(every))
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), None)
+    ys, final, flags = run(bound, stepper, y0, jnp.zeros((), jnp.int32), rows, float(dt), n_steps, int(every))
+    ts = time_stamps(0, dt, n_steps, every)
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=None)

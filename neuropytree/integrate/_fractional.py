@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.scipy.special import gammaln
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
+from .._arguments import named
 from .._errors import listing
 from .._types import Scalar, as_parameter
-from ._base import AbstractField, named, refuse_noise
+from ._base import AbstractField, AbstractStepper, refuse_noise
 
 
 class FractionalMemory(eqx.Module):
@@ -58,7 +59,7 @@ def _length(num_memory: Any) -> int:
     return int(num_memory)
 
 
-class AbstractFractionalStepper(eqx.Module):
+class AbstractFractionalStepper(AbstractStepper):
     r"""Advances $\mathrm{D}^\alpha y = f(t, y, u)$, with Caputo's derivative of order $0 < \alpha \le 1$.
 
     Every such stepper here is explicit, evaluates $f$ once in a step, and is
@@ -88,34 +89,41 @@ class AbstractFractionalStepper(eqx.Module):
     def weights(self, alpha: Float[Array, "..."]) -> Float[Array, "num_memory ..."]:
         """The weights of the past, the newest first; `alpha` is one order, or has an order for each element."""
 
-    def init(self, y0: PyTree) -> FractionalMemory:
-        """The memory at the beginning: that `y0` has been there forever.
+    def init(self, y: PyTree) -> FractionalMemory:
+        """The memory at the beginning: that `y` has been there forever.
 
-        **Raises:** `ValueError` for orders of other variables than those of `y0`, or of other shapes.
+        **Raises:** `ValueError` for orders of other variables than those of `y`, or of other shapes.
         """
-        leaves = [jnp.asarray(y) for y in jax.tree.leaves(y0)]
-        self._each(y0)
-        past = tuple(jnp.zeros((self.num_memory, *y.shape), y.dtype) for y in leaves)
-        last = tuple(jnp.zeros_like(y) if self.of_slopes else y for y in leaves)
-        return FractionalMemory(past, last, jnp.zeros((), jnp.int32))
+        leaves = [jnp.asarray(x) for x in jax.tree.leaves(y)]
+        self._each(y)
+        past = tuple(jnp.zeros((self.num_memory, *x.shape), x.dtype) for x in leaves)
+        last = tuple(jnp.zeros_like(x) if self.of_slopes else x for x in leaves)
+        return FractionalMemory(past=past, last=last, count=jnp.zeros((), jnp.int32))
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, memory: FractionalMemory
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: FractionalMemory | None = None,
+        key: Key[Array, ""] | None = None,
     ) -> tuple[PyTree, FractionalMemory]:
         """`y` at `t + dt`, with `u` held, and the memory with this step in it.
 
         **Raises:** `ValueError` for a field with noise or a memory of other variables; at run time, by
         `equinox.error_if`, in the first step that would need more of the past than there is room for.
         """
-        refuse_noise(type(self).__name__, field, t, y, u)
+        del key
+        refuse_noise(self, field, t, y, u)
         leaves, structure = jax.tree.flatten(y)
         want = [(self.num_memory, *x.shape) for x in leaves]
-        if [x.shape for x in memory.past] != want:
-            raise ValueError(
-                f"the memory has shapes {[x.shape for x in memory.past]}; expected {want}: make it by the init of this "
-                f"{type(self).__name__}"
-            )
-        count = memory.count
+        if state is None or [x.shape for x in state.past] != want:
+            got = "no memory" if state is None else f"a memory of shapes {[x.shape for x in state.past]}"
+            raise ValueError(f"{type(self).__name__} got {got}; expected {want}: make it by its init")
+        count = state.count
         if self.needs_all:
             count = eqx.error_if(
                 count,
@@ -126,7 +134,7 @@ class AbstractFractionalStepper(eqx.Module):
             )
         slopes = jax.tree.leaves(field.vector_field(t, y, u))
         new, past, last = [], [], []
-        for x, f, a, ring, before in zip(leaves, slopes, self._each(y), memory.past, memory.last, strict=True):
+        for x, f, a, ring, before in zip(leaves, slopes, self._each(y), state.past, state.last, strict=True):
             move = self.factor(a) * jnp.asarray(dt, x.dtype) ** a * jnp.broadcast_to(f, x.shape).astype(x.dtype)
             ring = jax.lax.dynamic_update_index_in_dim(
                 ring, before if self.of_slopes else x - before, count % self.num_memory, 0
@@ -137,7 +145,8 @@ class AbstractFractionalStepper(eqx.Module):
             new.append(x + (move + remembered))
             past.append(ring)
             last.append(move if self.of_slopes else x)
-        return jax.tree.unflatten(structure, new), FractionalMemory(tuple(past), tuple(last), count + 1)
+        memory = FractionalMemory(past=tuple(past), last=tuple(last), count=count + 1)
+        return jax.tree.unflatten(structure, new), memory
 
     def _each(self, y: PyTree) -> list[Array]:
         """The order of each variable: a number, or in the shape of the variable."""

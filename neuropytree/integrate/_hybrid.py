@@ -1,6 +1,5 @@
 """The solve of a system that jumps at events: spikes at their exact times, and derivatives through them."""
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
+from .._arguments import no_nan, number, times
 from .._errors import check_function
-from ._base import named
 from ._explicit import ExplicitRungeKutta
 from ._hybrid_problem import OVERFLOW, Found, Function, Nodes, Problem, Start
 from ._hybrid_replay import replay
@@ -50,6 +48,16 @@ class HybridSolution(eqx.Module):
         return self.status == OVERFLOW
 
 
+class _System(eqx.Module):
+    """What moves, and what happens at an event."""
+
+    vector_field: Any
+    hold_field: Any
+    event: Any
+    reset: Any
+    hold: Any
+
+
 def hybrid_solve(
     vector_field: Callable[[Any, PyTree, Any], PyTree],
     y0: PyTree[ArrayLike],
@@ -64,6 +72,8 @@ def hybrid_solve(
     jump_ts: ArrayLike | None = None,
     hold: ArrayLike | Callable[[Any, PyTree, Any], ArrayLike] | None = None,
     hold_field: Callable[[Any, PyTree, Any], PyTree] | None = None,
+    held_until: ArrayLike | None = None,
+    crossings: bool | None = None,
     solver: "diffrax.AbstractSolver | ExplicitRungeKutta | None" = None,
     rtol: ArrayLike | None = None,
     atol: ArrayLike | None = None,
@@ -106,6 +116,9 @@ def hybrid_solve(
     - `hold`: after each event `hold_field` applies for so long (ms; a number or a function of `(t, y, args)`, with `y`
       after the reset), and no event happens. Where the event is not negative at the end of it, it happens at once.
     - `hold_field`: what moves meanwhile; `None` is nothing.
+    - `held_until`: `hold_field` applies from `t0` until this time (ms), as after an event; `None` is `t0`.
+    - `crossings`: whether an event must have been below zero before it happens again, or for the first time. Unless
+      given, it must without a `reset`.
     - `solver`: `diffrax.Tsit5()` unless given; a Diffrax solver for one ODE with an error estimate, or a pair such as
       `DormandPrince()`.
     - `rtol`, `atol`: tolerances of a step; $10^{-9}$ each for float64 and $10^{-5}$ for float32, unless given.
@@ -152,30 +165,55 @@ def hybrid_solve(
         check_function(name, function, "t", "y", "args")
     if hold is not None and not callable(hold):
         hold = number("hold", hold, dtype, at_least=0)
-    settings = options(
+    options = hybrid_options(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
     begin, end, jumps = number("t0", t0, dtype), number("t1", t1, dtype), times("jump_ts", jump_ts, dtype)
-    functions = (vector_field, hold_field, event, reset, hold)
-    settings |= {"crossings": reset is None}
-    return solve(functions, y0, begin, end, begin, args=_numbers(args, dtype), jump_ts=jumps, **settings)
+    release = begin if held_until is None else number("held_until", held_until, dtype)
+    system = _System(vector_field=vector_field, hold_field=hold_field, event=event, reset=reset, hold=hold)
+    options |= {"crossings": reset is None if crossings is None else crossings}
+    return _solve(system, y0, begin, end, release, args=_numbers(args, dtype), jump_ts=jumps, **options)
 
 
-def options(
+def hybrid_options(
     dtype: Any,
     *,
-    ts: ArrayLike | None,
-    solver: Any,
-    rtol: ArrayLike | None,
-    atol: ArrayLike | None,
-    root_tol: ArrayLike | None,
-    dtmax: ArrayLike | None,
     max_spikes: int,
-    max_steps: int,
-    throw: bool,
+    ts: ArrayLike | None = None,
+    solver: "diffrax.AbstractSolver | ExplicitRungeKutta | None" = None,
+    rtol: ArrayLike | None = None,
+    atol: ArrayLike | None = None,
+    root_tol: ArrayLike | None = None,
+    dtmax: ArrayLike | None = None,
+    max_steps: int = 4096,
+    throw: bool = True,
 ) -> dict[str, Any]:
-    """The options of a solve, checked, and with their defaults for this dtype."""
+    """Options of `hybrid_solve`, checked, with their defaults, and numbers as arrays.
+
+    For a function of one's own under `equinox.filter_jit` that hands them on: it then compiles nothing anew for other
+    tolerances, and what is wrong with one of them is said, which it can't be inside.
+
+    **Arguments:**
+
+    - `dtype`: that of the state.
+    - the others as in `hybrid_solve`.
+
+    **Returns:** a dictionary of keyword arguments.
+
+    **Raises:** `ValueError` or `TypeError` for something of the wrong kind or value.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        options = npt.integrate.hybrid_options(jnp.float32, max_spikes=8, rtol=1e-4)
+        npt.integrate.hybrid_solve(
+            lambda t, v, args: (15.0 - v) / 10.0, jnp.array(0.0, jnp.float32), t0=0.0, t1=50.0,
+            event=lambda t, v, args: v - 10.0, reset=lambda t, v, args: 0.0, **options,
+        ).n_spikes
+        ```
+    """
     import diffrax
 
     for name, n in (("max_spikes", max_spikes), ("max_steps", max_steps)):
@@ -203,43 +241,9 @@ def options(
     }
 
 
-def number(
-    name: str, x: Any, dtype: Any, *, above: float = -math.inf, at_least: float = -math.inf, finite: bool = True
-) -> Float[Array, ""]:
-    """`x` as an array without axes; a value that is known is checked.
-
-    **Raises:** `TypeError` or `ValueError` naming it.
-    """
-    out = _real(name, x, dtype)
-    if out.ndim:
-        raise ValueError(f"{name} has shape {out.shape}; expected one number")
-    if not isinstance(out, Tracer) and not (out > above and out >= at_least and (math.isfinite(out) or not finite)):
-        bound = f" above {above}" if above > -math.inf else f" of at least {at_least}" if at_least > -math.inf else ""
-        raise ValueError(f"{name} is {x}; expected a {'finite ' if finite else ''}number{bound}")
-    return out
-
-
-def times(name: str, x: Any, dtype: Any) -> Array:
-    """`x` as an array of times, empty for `None`.
-
-    **Raises:** `TypeError` or `ValueError` naming it.
-    """
-    out = _real(name, () if x is None else x, dtype)
-    if not isinstance(out, Tracer) and np.any(np.isnan(out)):
-        raise ValueError(f"{name} has NaN; expected times (ms)")
-    return out
-
-
-def _real(name: str, x: Any, dtype: Any) -> Array:
-    try:
-        return jnp.asarray(x if isinstance(x, jax.Array) else np.asarray(x, float), dtype)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {x!r}; expected real numbers") from None
-
-
 @eqx.filter_jit
-def solve(
-    functions: tuple[Any, ...],
+def _solve(
+    system: _System,
     y0: PyTree[Array],
     t0: Array,
     t1: Array,
@@ -259,20 +263,20 @@ def solve(
     crossings: bool,
 ) -> HybridSolution:
     """`hybrid_solve`, of a state that is held until `release`; `crossings` as in `Problem`."""
-    for name, times in (("ts", ts), ("jump_ts", jump_ts)):
-        if times.ndim != 1:
-            raise ValueError(f"{name} has shape {times.shape}; expected a list of times")
+    for name, x in (("ts", ts), ("jump_ts", jump_ts)):
+        if x.ndim != 1:
+            raise ValueError(f"{name} has shape {x.shape}; expected a list of times")
     t1 = eqx.error_if(t1, ~(t1 >= t0), "hybrid_solve: t1 is before t0")
     ts = eqx.error_if(ts, ~((ts >= t0) & (ts <= t1)), "hybrid_solve: ts has times outside of t0 and t1")
-    vector_field, hold_field, event, reset, hold = _converted(functions, t0, y0, args)
+    system = _converted(system, t0, y0, args)
     last = jnp.maximum(jnp.maximum(jnp.abs(t0), jnp.abs(t1)), jnp.finfo(t0.dtype).tiny)
     near = jax.lax.stop_gradient(64 * jnp.finfo(last.dtype).eps * last) if root_tol is None else root_tol
     problem = Problem(
-        vector_field=vector_field,
-        hold_field=hold_field,
-        event=event,
-        reset=reset,
-        hold=hold,
+        vector_field=system.vector_field,
+        hold_field=system.hold_field,
+        event=system.event,
+        reset=system.reset,
+        hold=system.hold,
         args=args,
         solver=_with_tolerances(solver, rtol, atol),
         rtol=rtol,
@@ -292,7 +296,9 @@ def solve(
         )
     # a jump at the end has been stepped over
     t = jnp.where(found.t > t1, t1, found.t)
-    return HybridSolution(found.spike_times, n, found.ys, t, found.y, status, steps)
+    return HybridSolution(
+        spike_times=found.spike_times, n_spikes=n, ys=found.ys, t=t, y=found.y, status=status, n_steps=steps
+    )
 
 
 @eqx.filter_custom_jvp
@@ -340,27 +346,20 @@ def _state(y0: PyTree[ArrayLike]) -> PyTree[Array]:
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, dtype), y0)
 
 
-def no_nan(name: str, tree: PyTree) -> None:
-    """**Raises:** `ValueError` where a value that is known is NaN."""
-    for path, x in named(tree):
-        if not isinstance(x, Tracer) and np.any(np.isnan(x)):
-            raise ValueError(f"{name} is or has NaN{'' if path == 'y' else f' in {path!r}'}; expected numbers")
-
-
 def _numbers(args: Any, dtype: Any) -> Any:
     """Python numbers as arrays, so that other values of them compile nothing new."""
     return jax.tree.map(lambda x: jnp.asarray(x, dtype) if type(x) is float else x, args)
 
 
-def _converted(functions: tuple[Any, ...], t: Array, y: PyTree, args: Any) -> tuple[Any, ...]:
+def _converted(system: _System, t: Array, y: PyTree, args: Any) -> _System:
     """The functions with all that they close over as leaves, and with their results checked."""
-    vector_field, hold_field, event, reset, hold = functions
+    hold_field = system.hold_field
 
     def like_state(function: Any, name: str) -> Function:
         return lambda t, y, args: _like(function(t, y, args), y, name)
 
     def below_zero(t: Any, y: PyTree, args: Any) -> Any:
-        value = event(t, y, args)
+        value = system.event(t, y, args)
         if hasattr(value, "dtype") and value.dtype == jnp.bool_:
             raise TypeError("event returned a truth value; expected a number: negative between events, zero at one")
         return value
@@ -371,16 +370,19 @@ def _converted(functions: tuple[Any, ...], t: Array, y: PyTree, args: Any) -> tu
             function = lambda t, y, args: constant  # noqa: E731
         return lambda t, y, args: _like(function(t, y, args), t, name)
 
-    if hold is not None and hold_field is None:
+    if system.hold is not None and hold_field is None:
         hold_field = lambda t, y, args: jax.tree.map(jnp.zeros_like, y)  # noqa: E731
-    converted = (
-        like_state(vector_field, "vector_field"),
-        None if hold_field is None else like_state(hold_field, "hold_field"),
-        scalar(below_zero, "event"),
-        None if reset is None else like_state(reset, "reset"),
-        None if hold is None else scalar(hold, "hold"),
+
+    def closed(function: Any) -> Any:
+        return eqx.filter_closure_convert(function, t, y, args)
+
+    return _System(
+        vector_field=closed(like_state(system.vector_field, "vector_field")),
+        hold_field=None if hold_field is None else closed(like_state(hold_field, "hold_field")),
+        event=closed(scalar(below_zero, "event")),
+        reset=None if system.reset is None else closed(like_state(system.reset, "reset")),
+        hold=None if system.hold is None else closed(scalar(system.hold, "hold")),
     )
-    return tuple(None if f is None else eqx.filter_closure_convert(f, t, y, args) for f in converted)
 
 
 def _like(tree: PyTree, like: PyTree, name: str) -> PyTree:

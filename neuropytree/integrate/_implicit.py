@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
 from ._elementwise import depends
@@ -33,11 +34,19 @@ class BackwardEuler(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
-        return _step(field, t, y, u, dt, 1.0)
+        return _step(field, t, y, u, dt, 1.0), state
 
 
 class CrankNicolson(AbstractStepper):
@@ -61,11 +70,19 @@ class CrankNicolson(AbstractStepper):
     """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
-        return _step(field, t, y, u, dt, 0.5)
+        return _step(field, t, y, u, dt, 0.5), state
 
 
 def _step(field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, theta: float) -> PyTree:

@@ -6,12 +6,15 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from .._arguments import named
 from .._errors import listing, no_key
+from .._stream import Source, Stream, stream_of
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper, called, named
+from ..ops import varying_axes
+from ..random import normal
+from ._base import AbstractField, AbstractStepper, called
 from ._elementwise import dependence
 
 Calculus = Literal["ito", "stratonovich"]
@@ -85,33 +88,43 @@ class Noise(eqx.Module):
 
         return jax.tree.map(fill, y, self.amplitude)
 
-    def draw(self, y: PyTree, dt: Scalar, key: Key[Array, ""], *, integral: bool) -> tuple[PyTree, PyTree | None]:
-        """Increments of the Wiener processes over `dt`, and where asked for their integrals over the step."""
-        leaves, structure = jax.tree.flatten(y)
-        amplitudes = structure.flatten_up_to(self.amplitude)
-        keys = [jr.fold_in(key, n) for n in range(len(leaves))]
+    def draw(self, y: PyTree, dt: Scalar, stream: Stream, *, integral: bool) -> tuple[PyTree, PyTree | None]:
+        """Increments of the Wiener processes over `dt`, and where asked for their integrals over the step.
+
+        The numbers of a variable's element depend on the variable's name and on the number of the element; those of
+        noise that variables share, on the number of the process.
+        """
         if self.kind == "diagonal":
-            like = [None if g is None else leaf for leaf, g in zip(leaves, amplitudes, strict=True)]
+            leaves, structure = jax.tree.flatten(y)
+            noisy = [g is not None for g in structure.flatten_up_to(self.amplitude)]
+            pairs = [
+                _increments(stream.fold(name), leaf, dt, integral) if noise else (None, None)
+                for (name, _), leaf, noise in zip(named(y), leaves, noisy, strict=True)
+            ]
+            dW, dZ = (structure.unflatten(part) for part in zip(*pairs, strict=True))
         else:
-            noisy = [g for g in amplitudes if g is not None]
+            noisy = [g for g in jax.tree.leaves(self.amplitude) if g is not None]
             shape = noisy[0].shape[-1:] if self.kind == "general" else ()
-            like = [jnp.zeros(shape, jnp.result_type(*noisy))]
-        spread = jnp.sqrt(dt)
-        dW = [None if x is None else spread * jr.normal(k, x.shape, x.dtype) for x, k in zip(like, keys, strict=False)]
-        dZ = [
-            None if w is None else dt / 2 * (w + spread * 3**-0.5 * jr.normal(jr.fold_in(k, 1), w.shape, w.dtype))
-            for w, k in zip(dW, keys, strict=False)
-        ]
-        if self.kind == "diagonal":
-            return structure.unflatten(dW), structure.unflatten(dZ) if integral else None
-        return dW[0], dZ[0] if integral else None
+            dW, dZ = _increments(stream.fold(self.kind), jnp.zeros(shape, jnp.result_type(*noisy)), dt, integral)
+        return dW, dZ if integral else None
+
+
+def _increments(stream: Stream, like: Array, dt: Scalar, integral: bool) -> tuple[Array, Array | None]:
+    """Of processes in the shape and dtype of an array, and on its devices."""
+    spread, axes = jnp.sqrt(dt), varying_axes(like)
+    dW = spread * normal(stream, shape=like.shape, dtype=like.dtype, axis_name=axes)
+    if not integral:
+        return dW, None
+    other = normal(stream.fold("integral"), shape=like.shape, dtype=like.dtype, axis_name=axes)
+    return dW, dt / 2 * (dW + spread * 3**-0.5 * other)
 
 
 class AbstractSDEStepper(AbstractStepper):
     r"""Advances a field with noise by one step of the clock.
 
-    `step` draws the increments from its key: they depend on that key and on the place of the variable alone. `advance`
-    takes them from outside, so that runs with several steps can be compared on the same path.
+    `step` draws the increments from a stream of the step, or a key: what an element of a variable gets depends on that,
+    on the name of the variable, and on the number of the element. `advance` takes them from outside, so that runs with
+    several steps can be compared on the same path.
 
     A subclass says in which calculus it reads the field (`calculus`), whether it takes general noise beside diagonal
     and scalar (`takes_general`), and whether it needs the integral of the Wiener process over the step
@@ -135,12 +148,20 @@ class AbstractSDEStepper(AbstractStepper):
         """
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
-        noise = noise_of(self, field, t, y, u)
-        if key is None:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Source | None = None,
+    ) -> tuple[PyTree, Any]:
+        noise, stream = noise_of(self, field, t, y, u), stream_of(key)
+        if stream is None:
             raise no_key(type(self).__name__, "noise of the field")
-        return self.advance(field, t, y, u, dt, *noise.draw(y, dt, key, integral=self.uses_integral))
+        return self.advance(field, t, y, u, dt, *noise.draw(y, dt, stream, integral=self.uses_integral)), state
 
 
 def noise_of(stepper: AbstractSDEStepper, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> Noise:

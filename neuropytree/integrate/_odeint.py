@@ -10,11 +10,14 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from .._arguments import named
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
+from .._scan import Scan, Taken, guard
+from .._time import instant, time_stamps
 from .._types import Scalar, Tick, as_parameter
 from ._adaptive import Adaptive
-from ._base import AbstractAround, AbstractField, AbstractStepper, named
+from ._base import AbstractAround, AbstractField, AbstractStepper
 from ._fractional import AbstractFractionalStepper
 from ._joint import Joint
 from ._noise import AbstractSDEStepper
@@ -27,16 +30,19 @@ if TYPE_CHECKING:
 class Trajectory(eqx.Module):
     """What `odeint`, `sdeint` and `fdeint` return.
 
-    - `ts`: time of each record (ms), at the end of the step that was recorded.
+    - `ts`: time of each record (ms), at the end of the step that was recorded; float64 on the host, unless `start` is
+      traced.
     - `ys`: the variables at these times, time as axis 0, in the structure of `y0`.
     - `state`: the variables at the end, to go on from.
-    - `dense`: Diffrax's interpolation, or `None` if it wasn't asked for.
+    - `dense`: Diffrax's interpolation, in the time since the run began; `None` if it wasn't asked for.
+    - `begin`: when that was (ms), or `None`.
     """
 
-    ts: Float[Array, " records"]
+    ts: Float[Array | np.ndarray, " records"]
     ys: PyTree
     state: PyTree
     dense: "diffrax.DenseInterpolation | None"
+    begin: Float[Array, ""] | None = None
 
     def evaluate(self, t: Float[Array, "..."] | float) -> PyTree:
         """The variables at the time or times `t` of the run, by dense output; the axes of `t` come first.
@@ -44,7 +50,7 @@ class Trajectory(eqx.Module):
         **Raises:** `ValueError` unless `odeint` was called with `dense=True`, and for times outside of the run (not
         checked inside of transformations).
         """
-        if self.dense is None:
+        if self.dense is None or self.begin is None:
             raise ValueError("this run has no dense output; call odeint with dense=True and stepper=Adaptive(...)")
         if self.ts.ndim > 1:
             raise ValueError(
@@ -52,11 +58,11 @@ class Trajectory(eqx.Module):
             )
         t = jnp.asarray(t, dtype=jnp.result_type(float))
         if not any(isinstance(x, Tracer) for x in jax.tree.leaves((t, self.dense))):
-            first, last = float(self.dense.t0), float(self.dense.t1)
+            first, last = (float(self.begin + x) for x in (self.dense.t0, self.dense.t1))
             slack = 1e-6 * (last - first)  # of rounding
             if t.size and not (first - slack <= float(t.min()) and float(t.max()) <= last + slack):
                 raise ValueError(f"times from {float(t.min())} to {float(t.max())} ms; the run is {first} to {last} ms")
-        return _evaluate(self.dense, t, self.state)
+        return _evaluate(self.dense, t - self.begin, self.state)
 
 
 class _Bound(AbstractAround):
@@ -172,20 +178,22 @@ def odeint(
     stepper = RK4() if stepper is None else stepper
     if not isinstance(stepper, AbstractStepper):
         raise TypeError(f"stepper is {stepper!r}; expected a stepper such as RK4()")
+    for other, call in ((AbstractSDEStepper, "noise; sdeint"), (AbstractFractionalStepper, "fractional order; fdeint")):
+        if isinstance(stepper, other):
+            raise TypeError(f"stepper is {stepper!r}, which is one for {call} takes it")
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = first_step(start, n_steps)
-    if isinstance(stepper, AbstractSDEStepper):
-        raise TypeError(f"stepper is {stepper!r}, which is one for noise; sdeint takes it")
     if dense:
         if not isinstance(stepper, Adaptive):
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
         if rows is not None:
             raise ValueError("dense=True takes inputs as a function of the time, not as rows: they would jump")
-        ts, ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
+        ys, final, interpolation, flags = _dense(bound, stepper, y0, begin, float(dt), n_steps, int(every))
     else:
-        ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
+        ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), interpolation)
+    ts, since = time_stamps(start, dt, n_steps, every), _time(begin, float(dt)) if dense else None
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation, begin=since)
 
 
 def as_field(f: Any) -> AbstractField:
@@ -226,9 +234,8 @@ def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
     """`final`, if it is finite."""
     messages = [broken_message(dict(named(y0)), n, None, dt) for n in range(flags.shape[0])]
     if any(isinstance(x, Tracer) for x in jax.tree.leaves((flags, final))):
-        if messages:
-            final = eqx.branched_error_if(final, jnp.any(flags), jnp.argmax(flags), messages)
-    elif np.any(np.asarray(flags)):
+        return guard(final, flags, messages)
+    if np.any(np.asarray(flags)):
         raise FloatingPointError(messages[int(np.argmax(np.asarray(flags)))])
     return final
 
@@ -236,7 +243,7 @@ def checked(y0: PyTree, final: PyTree, flags: Array, dt: float) -> PyTree:
 @eqx.filter_jit
 def run(
     field: _Bound,
-    stepper: AbstractStepper | AbstractFractionalStepper,
+    stepper: AbstractStepper,
     y0: PyTree,
     start: Array,
     rows: Any,
@@ -244,38 +251,32 @@ def run(
     n_steps: int,
     every: int,
     key: Key[Array, ""] | None = None,
-) -> tuple[Array, PyTree, PyTree, Array]:
-    """Times, records, the end, and which variables are no longer finite."""
+) -> tuple[PyTree, PyTree, Array]:
+    """Records, the end, and which variables are no longer finite."""
 
-    def step(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], None]:
-        (y, memory), (index, row) = state, now
+    def step(state: tuple[PyTree, Any], index: Array, row: Any) -> tuple[tuple[PyTree, Any], None]:
+        y, memory = state
         tick = Tick.at(index, dt=dt, key=key)
-        if isinstance(stepper, AbstractFractionalStepper):
-            new, memory = stepper.step(field, tick.t, y, row, dt, memory)
-        else:
-            new = stepper.step(field, tick.t, y, row, dt, tick.key)
+        new, memory = stepper.step(field, tick.t, y, row, dt, state=memory, key=tick.stream)
         return (jax.tree.map(_as_before, new, y), memory), None
 
-    def block(state: tuple[PyTree, Any], now: Any) -> tuple[tuple[PyTree, Any], PyTree]:
-        state = step(state, jax.tree.map(lambda x: x[0], now))[0] if every == 1 else jax.lax.scan(step, state, now)[0]
-        return state, state[0]
-
-    indices = start + jnp.arange(n_steps, dtype=jnp.int32)
-    blocks = jax.tree.map(lambda x: x.reshape(-1, every, *x.shape[1:]), (indices, rows))
-    memory = stepper.init(y0) if isinstance(stepper, AbstractFractionalStepper) else None
-    (final, _), ys = jax.lax.scan(block, (y0, memory), blocks)
-    return _ends(start, dt, n_steps, every), ys, final, _broken(y0, final)
+    state = y0, stepper.init(y0)
+    row = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), rows)
+    scan = Scan(step, (state, row), [Taken(lambda state, _: state[0], every)])
+    first = scan.begin(state, start)
+    last, (ys,) = scan.blocks(first, rows, n_steps // every)
+    final, _ = last.state
+    return ys, final, _broken(first.state[0], final)
 
 
 @eqx.filter_jit
 def _dense(
     field: _Bound, stepper: Adaptive, y0: PyTree, start: Array, dt: float, n_steps: int, every: int
-) -> tuple[Array, PyTree, PyTree, Any, Array]:
-    t0, t1 = (k.astype(jnp.result_type(float)) * dt for k in (start, start + n_steps))
-    sol = stepper.solve(field, t0, t1, dt, y0, None, dense=True)
+) -> tuple[PyTree, PyTree, Any, Array]:
+    sol = stepper.solve(field, _time(start, dt), n_steps * dt, dt, y0, None, dense=True)
     final = jax.tree.map(lambda x, old: _as_before(x[0], old), sol.ys, y0)
-    ts = _ends(start, dt, n_steps, every)
-    return ts, _evaluate(sol.interpolation, ts, y0), final, sol.interpolation, _broken(y0, final)
+    passed = _time(every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32), dt)
+    return _evaluate(sol.interpolation, passed, y0), final, sol.interpolation, _broken(y0, final)
 
 
 @eqx.filter_jit
@@ -284,9 +285,8 @@ def _evaluate(dense: Any, t: Array, like: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: x.reshape(*t.shape, *y.shape).astype(y.dtype), ys, like)
 
 
-def _ends(start: Array, dt: float, n_steps: int, every: int) -> Array:
-    ends = start + every * jnp.arange(1, n_steps // every + 1, dtype=jnp.int32)
-    return ends.astype(jnp.result_type(float)) * dt
+def _time(index: Array, dt: float) -> Array:
+    return instant(index, dt).astype(jnp.result_type(float))
 
 
 def _as_before(new: Array, old: Array) -> Array:

@@ -7,6 +7,7 @@ from jaxtyping import Array, Int, Key, PyTree
 
 from .._check import first_step, whole_steps
 from .._errors import check_function, check_key
+from .._time import time_stamps
 from .._types import Scalar
 from ._base import AbstractAround, AbstractField
 from ._euler_maruyama import EulerHeun, EulerMaruyama
@@ -69,8 +70,10 @@ def sdeint(
 ) -> Trajectory:
     r"""Integrates $\mathrm{d}y = f\,\mathrm{d}t + g\,\mathrm{d}W$ for `duration` ms.
 
-    As `odeint`, with noise. What is drawn in a step depends on the key and the number of the step alone, so a run that
-    is cut in two gives the same bits. Works inside `jax.jit`, `jax.vmap` (over keys too) and `jax.grad`.
+    As `odeint`, with noise. What is drawn in a step for an element of a variable depends on the key, the number of the
+    step, the name of the variable and the number of the element alone: a run that is cut in two gives the same bits,
+    and another variable, or more elements, change none of the numbers. Works inside `jax.jit`, `jax.vmap` (over keys
+    too) and `jax.grad`.
 
     **Arguments:**
 
@@ -127,8 +130,9 @@ def sdeint(
     stepper = _stepper(stepper, calculus)
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = first_step(start, n_steps)
-    ts, ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every), key)
-    return Trajectory(ts, ys, checked(y0, final, flags, dt), None)
+    ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every), key)
+    ts = time_stamps(start, dt, n_steps, every)
+    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=None)
 
 
 def _field(f: Any, g: Any, wrap: Callable[[PyTree], PyTree]) -> AbstractField:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._types import Parameter, parameter
-from ..init._base import values
+from ..init import values
 from ..integrate import Relaxation
 from ._base import FARADAY, AbstractIon, Pool, check_positive, nernst
 
@@ -57,7 +57,7 @@ class CalciumDetailed(AbstractIon):
         return {"c": values(start, shape, key=None, dtype=dtype, name="c_init")}
 
     def pool(self, state: dict[str, Array]) -> Pool:
-        return Pool(state["c"], nernst(state["c"], self.c_out, 2.0, self.celsius))
+        return Pool(c=state["c"], e=nernst(state["c"], self.c_out, 2.0, self.celsius))
 
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation]:
         # µA/cm² over C/mol and µm is 10 mM/ms
@@ -104,7 +104,7 @@ class CalciumFirstOrder(AbstractIon):
         return {"c": values(self.c_init, shape, key=None, dtype=dtype, name="c_init")}
 
     def pool(self, state: dict[str, Array]) -> Pool:
-        return Pool(state["c"], self.e)
+        return Pool(c=state["c"], e=self.e)
 
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation]:
         return {"c": Relaxation(self.beta, jnp.maximum(self.alpha * current, 0) / self.beta)}

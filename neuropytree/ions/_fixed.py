@@ -35,7 +35,7 @@ class FixedIon(AbstractIon):
 
     def pool(self, state: dict[str, Array]) -> Pool:
         del state
-        return Pool(self.c, self.e)
+        return Pool(c=self.c, e=self.e)
 
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation | Linear]:
         del state, current

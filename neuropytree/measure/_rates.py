@@ -6,18 +6,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from .._check import as_dt
+from ..record import EventList
 
-def firing_rate(spikes: ArrayLike, *, dt: float, width: float) -> Float[Array, " times"]:
+
+def firing_rate(spikes: ArrayLike | EventList, *, dt: float, width: float) -> Float[Array, " times"]:
     """Population rate: spikes per neuron and second, in a sliding box.
 
     **Arguments:**
 
-    - `spikes`: shape (times, neurons), 0 or 1, one row for each step.
+    - `spikes`: shape (times, neurons), one row for each step, numbers of spikes; or a list of events.
     - `dt`: length of a step (ms).
     - `width`: length of the box (ms), rounded to an odd number of steps; at the ends the part of it that lies inside
       counts.
 
-    **Returns:** Hz, shape (times,).
+    **Returns:** Hz, shape (times,), of a list of events one for each step of its run.
+
+    **Raises:** `ValueError` for spikes of another shape, a width that isn't positive, and a list that lost events.
 
     !!! example
 
@@ -26,25 +31,41 @@ def firing_rate(spikes: ArrayLike, *, dt: float, width: float) -> Float[Array, "
         npt.measure.firing_rate(jnp.ones((100, 5)), dt=0.1, width=1.0)
         ```
     """
-    mean = jnp.mean(jnp.asarray(spikes, dtype=jnp.result_type(float)), axis=1)
+    dt = as_dt(dt)
+    if not 0 < width < math.inf:
+        raise ValueError(f"width is {width!r}; expected a positive number of ms")
+    mean = _mean(spikes)
     half = max(0, round(width / dt / 2 - 0.5))
     box = jnp.ones(2 * half + 1, mean.dtype)
     inside = jnp.convolve(jnp.ones_like(mean), box, mode="full")[half : half + mean.shape[0]]
     return jnp.convolve(mean, box, mode="full")[half : half + mean.shape[0]] / inside * (1000 / dt)
 
 
-def isi_cv(ts: ArrayLike, spikes: ArrayLike, *, min_spikes: int = 3) -> Float[np.ndarray, " neurons"]:
+def _mean(spikes: ArrayLike | EventList) -> Array:
+    """Spikes of each step, per neuron."""
+    if isinstance(spikes, EventList):
+        spikes = spikes.whole()
+        values = None if spikes.values is None else np.asarray(spikes.values, np.float64)
+        steps = np.asarray(spikes.steps) - int(spikes.start)
+        counts = np.bincount(steps, weights=values, minlength=spikes.n_steps)
+        return jnp.asarray(counts / max(int(spikes.size), 1), jnp.result_type(float))
+    if jnp.ndim(spikes) != 2:
+        raise ValueError(f"spikes has shape {jnp.shape(spikes)}; expected (times, neurons), or a list of events")
+    return jnp.mean(jnp.asarray(spikes, dtype=jnp.result_type(float)), axis=1)
+
+
+def isi_cv(ts: ArrayLike, spikes: ArrayLike | EventList, *, min_spikes: int = 3) -> Float[np.ndarray, " neurons"]:
     """Coefficient of variation of each neuron's interspike intervals.
 
     **Arguments:**
 
-    - `ts`: times (ms), shape (times,).
-    - `spikes`: shape (times, neurons); not zero is a spike.
+    - `ts`: times (ms), shape (times,); of no account for a list of events, which has its own.
+    - `spikes`: shape (times, neurons); not zero is a spike; or a list of events.
     - `min_spikes`: neurons with fewer spikes get NaN; at least 3, since one interval has no variation.
 
     **Returns:** shape (neurons,), on the host.
 
-    **Raises:** `ValueError` for `min_spikes` below 3.
+    **Raises:** `ValueError` for `min_spikes` below 3, shapes that don't match, and a list that lost events.
 
     Source: Softky & Koch 1993, doi:10.1523/JNEUROSCI.13-01-00334.1993.
 
@@ -57,11 +78,22 @@ def isi_cv(ts: ArrayLike, spikes: ArrayLike, *, min_spikes: int = 3) -> Float[np
     """
     if min_spikes < 3:
         raise ValueError(f"min_spikes is {min_spikes}; expected at least 3")
-    times, trains = np.asarray(ts, np.float64), np.asarray(spikes)
-    who, when = np.nonzero(trains.T)
-    out = np.full(trains.shape[1], math.nan)
-    bounds = np.searchsorted(who, np.arange(trains.shape[1] + 1))
+    if isinstance(spikes, EventList):
+        spikes = spikes.whole()
+        size, when, who = int(spikes.size), spikes.ts, np.asarray(spikes.indices)
+        order = np.argsort(who, kind="stable")
+        when, who = when[order], who[order]
+    else:
+        times, trains = np.asarray(ts, np.float64), np.asarray(spikes)
+        if trains.ndim != 2 or times.shape != trains.shape[:1]:
+            raise ValueError(
+                f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)"
+            )
+        who, steps = np.nonzero(trains.T)
+        size, when = trains.shape[1], times[steps]
+    out = np.full(size, math.nan)
+    bounds = np.searchsorted(who, np.arange(size + 1))
     for neuron in np.flatnonzero(np.diff(bounds) >= min_spikes):
-        intervals = np.diff(times[when[bounds[neuron] : bounds[neuron + 1]]])
+        intervals = np.diff(when[bounds[neuron] : bounds[neuron + 1]])
         out[neuron] = intervals.std() / intervals.mean()
     return out

@@ -4,66 +4,93 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
 from .._errors import listing
-from .._types import AbstractDynamics, Drive, Output, Tick, find
+from .._node import AbstractHalvedNode, Add
+from .._types import Drive, Tick, find
 from ..neurons import AbstractNeuron
-from ..synapses import Receptor
+from ..ops import count_events
+from ..synapses import AbstractEmitter, Delta, Receptor
+from ._names import check_name
+from ._tactics import after
+
+Port = Receptor | Delta
 
 
 class PopulationState(eqx.Module):
-    """State of a `Population`: that of its `cell`, and that of each of its `receptors` by name."""
+    """State of a `Population`: that of its `cell`, and those of its `receptors` and `emitters` by name."""
 
     cell: Any
     receptors: dict[str, Any]
+    emitters: dict[str, Any]
 
 
-class Population(AbstractDynamics):
-    """Cells of one kind, and the receptors that projections may target.
+class Population(AbstractHalvedNode):
+    """Cells of one kind, the receptors that projections may target, and the emitters that they may read.
 
     **Arguments:**
 
     - `cell`: the neurons, such as `npt.neurons.LIF(3200)`.
-    - `receptors`: input ports by name, each with a state for every neuron. In cells with compartments a receptor acts
-      on the soma; or, given as a pair with a compartment (its number, or the name of a site that is one), on that, at
-      its voltage.
+    - `receptors`: input ports by name: an `npt.Receptor`, with a state for every neuron; or `npt.synapses.Delta()`, a
+      jump of the voltage. In cells with compartments a port acts on the soma; or, given as a pair with a compartment
+      (its number, or the name of a site that is one), on that, at its voltage.
+    - `emitters`: messages that are made of the spikes, by name, such as those of synapses with short-term plasticity.
 
-    The input of a step is the cells' own: a current, a `Drive` or `None`. The output is their spike array.
+    The input of a step is the cells' own: a current, a `Drive` or `None`. The messages are `"spike"`, where the cells
+    have a threshold, the voltage `"v"`, and the emitters; any other variable of the cells may be read as one too.
 
-    **Raises:** `TypeError` or `ValueError` for something that isn't a cell or a receptor, or a name with a dot in it.
+    **Raises:** `TypeError` or `ValueError` for something that isn't a cell, a receptor or an emitter, and for a name
+    that can't be used in paths or means two things.
 
     !!! example
 
         ```python
         import neuropytree as npt
         receptor = npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0))
-        population = npt.Population(npt.neurons.LIF(100), {"exc": receptor})
+        population = npt.Population(npt.neurons.LIF(100), {"exc": receptor, "jump": npt.synapses.Delta()})
         ```
     """
 
     cell: AbstractNeuron
     receptors: dict[str, Receptor]
+    emitters: dict[str, AbstractEmitter]
     places: tuple[tuple[str, int], ...] = eqx.field(static=True)
+    jumps: frozenset[str] = eqx.field(static=True)
 
     def __init__(
         self,
         cell: AbstractNeuron,
-        receptors: Mapping[str, Receptor | tuple[Receptor, str | int]] | None = None,
+        receptors: Mapping[str, Port | tuple[Port, str | int]] | None = None,
+        emitters: Mapping[str, AbstractEmitter] | None = None,
     ):
         if not isinstance(cell, AbstractNeuron):
             raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
-        self.cell, self.receptors, places = cell, {}, {}
+        self.cell, self.receptors, self.emitters, places, jumps = cell, {}, dict(emitters or {}), {}, set()
         for name, entry in (receptors or {}).items():
             check_name(name, "receptor")
-            receptor, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
-            if not isinstance(receptor, Receptor):
+            port, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
+            if isinstance(port, Delta):
+                jumps.add(name)
+            elif isinstance(port, Receptor):
+                self.receptors[name] = port
+            else:
                 raise TypeError(
-                    f"receptor '{name}' is a {type(receptor).__name__}; expected an npt.Receptor, or a pair of one and "
-                    "the compartment that it acts on"
+                    f"receptor '{name}' is a {type(port).__name__}; expected an npt.Receptor, or npt.synapses.Delta(), "
+                    "or a pair of one and the compartment that it acts on"
                 )
-            self.receptors[name], places[name] = receptor, cell.place(where, f"receptor '{name}'")
-        self.places = tuple(places.items())
+            places[name] = cell.place(where, f"receptor '{name}'")
+        self.places, self.jumps = tuple(places.items()), frozenset(jumps)
+        for name, emitter in self.emitters.items():
+            check_name(name, "emitter")
+            if not isinstance(emitter, AbstractEmitter):
+                raise TypeError(f"emitter '{name}' is a {type(emitter).__name__}; expected an npt.synapses emitter")
+            if cell.threshold is None:
+                raise ValueError(f"emitter '{name}' is made of spikes, but the cells have no threshold")
+            if name in places or name in ("spike", "v"):
+                what = "a receptor" if name in places else "a message of the cells"
+                raise ValueError(f"'{name}' is the name of an emitter and of {what}; rename the emitter")
 
     @property
     def size(self) -> int:
@@ -71,49 +98,84 @@ class Population(AbstractDynamics):
         return self.cell.size
 
     @property
+    def ports(self) -> dict[str, int]:
+        return {name: self.size for name, _ in self.places}
+
+    @property
+    def messages(self) -> dict[str, int]:
+        spike = () if self.cell.threshold is None else ("spike",)
+        return dict.fromkeys((*spike, "v", *self.emitters), self.size)
+
+    @property
+    def events(self) -> frozenset[str]:
+        return frozenset(("spike", *self.emitters))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return next(iter(self.messages)), *self.emitters
+
+    @property
+    def early(self) -> frozenset[str]:
+        return self.jumps
+
+    @property
     def input_shape(self) -> tuple[int, ...] | list[tuple[int, ...]]:
         return self.cell.input_shape
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
         cell = self.cell.init(dt=dt, key=key)
-        receptors = {name: r.init(self.cell.shape, cell.v.dtype) for name, r in self.receptors.items()}
-        return PopulationState(cell, receptors)
+        shape, dtype = self.cell.shape, cell.v.dtype
+        return PopulationState(
+            cell=cell,
+            receptors={name: r.init(shape, dtype) for name, r in self.receptors.items()},
+            emitters={name: e.init(shape, dtype, dt=dt) for name, e in self.emitters.items()},
+        )
 
-    def decay(self, state: PopulationState, tick: Tick) -> PopulationState:
-        """The first part of a step: every receptor decays."""
-        receptors = {name: r.decay(state.receptors[name], tick) for name, r in self.receptors.items()}
-        return PopulationState(state.cell, receptors)
-
-    def advance(
-        self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[PopulationState, Output]:
-        """The last part of a step: drives from the old voltage, then the cells."""
+    def move(self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick) -> PopulationState:
+        """The cells moved over the step, driven by what their receptors have open; `cell` is no state yet."""
         received, places = self.cell.membrane.received, dict(self.places)
         drive = received(Drive.of(input, state.cell.v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
-            v = self.cell.voltage(state.cell, places[name])
-            drive = drive + received(
-                self.receptors[name].drive(state.receptors[name], v), self.cell.shape, places[name]
-            )
-        cell, spikes = self.cell.step(state.cell, drive, tick)
-        return PopulationState(cell, state.receptors), spikes
+            v, at = self.cell.voltage(state.cell, places[name]), places[name]
+            flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
+            drive = drive + received(flow, self.cell.shape, at)
+        return PopulationState(self.cell.move(state.cell, drive, tick), state.receptors, state.emitters)
 
-    def step(
-        self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick
-    ) -> tuple[PopulationState, Output]:
-        """A step in which nothing arrives at the receptors."""
-        return self.advance(self.decay(state, tick), input, tick)
+    def send(self, moved: PopulationState, tick: Tick) -> tuple[PopulationState, dict[str, Array]]:
+        """The threshold, the reset, the emitters; and the receptors relax."""
+        cell, spikes = self.cell.fire(moved.cell, tick)
+        emitters, sent = {}, {}
+        for name, emitter in self.emitters.items():
+            emitters[name], sent[name] = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
+        spikes, open_ = after(spikes, moved.receptors)
+        receptors = {name: r.relax(open_[name], tick) for name, r in self.receptors.items()}
+        messages = self._of_cells(cell, spikes) | sent
+        return PopulationState(cell=cell, receptors=receptors, emitters=emitters), messages
 
-    def read(self, path: str, state: PopulationState, output: Output) -> Array:
+    def deliver(self, state: PopulationState, port: str, add: Add, tick: Tick) -> PopulationState:
+        del tick
+        if port in self.jumps:
+            cell = self.cell.jump(state.cell, add, dict(self.places)[port])
+            return PopulationState(cell=cell, receptors=state.receptors, emitters=state.emitters)
+        received = self.receptors[port].receive(state.receptors[port], add)
+        return PopulationState(cell=state.cell, receptors=state.receptors | {port: received}, emitters=state.emitters)
+
+    def silent(self, state: PopulationState) -> dict[str, Array]:
+        none = {name: jnp.zeros_like(state.cell.v) for name in self.emitters}
+        return self._of_cells(state.cell, self.cell.silent(state.cell)) | none
+
+    def _of_cells(self, cell: Any, output: Array) -> dict[str, Array]:
+        return ({} if self.cell.threshold is None else {"spike": output}) | {"v": cell.v}
+
+    def read(self, path: str, state: PopulationState, output: Mapping[str, Array]) -> Array:
+        if path in self.emitters:
+            return output[path]
+        if path == "count" and "spike" in self.messages:
+            return count_events(output["spike"])
         head, _, rest = path.partition(".")
-        if rest and head in self.receptors:
-            return find(state.receptors[head], rest, who=f"receptor '{head}'")
+        for kind, parts in (("receptor", state.receptors), ("emitter", state.emitters)):
+            if rest and head in parts:
+                return find(parts[head], rest, who=f"{kind} '{head}'")
         if rest and head not in self.cell.parts:
-            raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.receptors)}")
-        return self.cell.read(path, state.cell, output)
-
-
-def check_name(name: Any, what: str) -> None:
-    """**Raises:** `ValueError` unless `name` can stand in a path."""
-    if not isinstance(name, str) or not name or "." in name:
-        raise ValueError(f"{what} name {name!r} can't be used in paths; expected a string without dots")
+            raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.ports)}")
+        return self.cell.read(path, state.cell, output.get("spike", state.cell.v))

@@ -1,28 +1,33 @@
-"""From a source to a port."""
+"""The recipe of a pathway."""
 
 import equinox as eqx
 from jaxtyping import Array, Key
 
-from ..connect import AbstractConnectivity, AbstractConnector
-from ..connect._base import Weight
+from ..connect import AbstractConnectivity, AbstractConnector, Weight
 from ..delay import check_delay
+from ._names import parse_end
+from ._pathway import Pathway
+
+SOURCE_FORM = "a node's name, such as 'E', with a message, 'E.v', or a slice, 'E[0:800]'"
+TARGET_FORM = "'node.port', such as 'I.exc', or with a slice, 'I[:100].exc'"
 
 
 class Projection(eqx.Module):
-    """Synapses from the spikes of one population to a receptor of another.
+    r"""Connections from a message of one node to a port of another: what a `Network` is told to build.
 
     **Arguments:**
 
-    - `source`: name of the pre population.
-    - `target`: the port, `"population.receptor"`.
-    - `connect`: a rule such as `npt.connect.FixedProb(0.02)`, which the network applies to the sizes of both
-      populations; or a connectivity that is there already, such as `npt.connect.from_scipy(m)`.
-    - `weight`: for a rule: a number shared by all edges, or an initializer that draws one for each (unit of the
-      receptor's conductance). Default 1. A connectivity has its own weight, and none may be given.
-    - `delay`: in ms; a spike of step $k$ arrives in step $k + \\max(1, \\mathrm{round}(d / \\Delta t))$. `None` is one
-      step.
+    - `source`: a node, `"E"`, whose spikes are meant (its first message); or one of its messages, `"E.v"`; or of some
+      of its elements, `"E[0:800]"`, `"E[::2].v"`.
+    - `target`: a port, `"I.exc"`; or of some elements, `"I[:100].exc"`.
+    - `connect`: a rule such as `npt.connect.FixedProb(0.02)`, which the network applies to the numbers of elements at
+      both ends; or a connectivity that is there already, such as `npt.connect.from_scipy(m)`.
+    - `weight`: for a rule: a number shared by all edges, or an initializer that draws one for each (unit of the port).
+      Default 1. A connectivity has its own weight, and none may be given.
+    - `delay`: in ms. What is sent in step $k$ is in place at the end of step $k + m$, $m = \lfloor d / \Delta t + 0.5 +
+      10^{-6} \rfloor$: $d$ ms after it was sent. `None` is $m = 0$.
 
-    In a network, `projection.connect` is the connectivity and `projection.connect.weight` the weight.
+    In the network there is a `Pathway` in its place: `net.pathways[name].connect` is the connectivity.
 
     **Raises:** `TypeError` or `ValueError` naming the argument.
 
@@ -49,42 +54,22 @@ class Projection(eqx.Module):
         weight: Weight | None = None,
         delay: float | None = None,
     ):
-        if not isinstance(target, str) or target.count(".") != 1:
-            raise ValueError(f"a projection's target is {target!r}; expected 'population.receptor'")
+        parse_end(source, "a projection's source", SOURCE_FORM)
+        if not parse_end(target, "a projection's target", TARGET_FORM).name:
+            raise ValueError(f"a projection's target is {target!r}; expected {TARGET_FORM}")
         if not isinstance(connect, AbstractConnector | AbstractConnectivity):
             raise TypeError(
                 f"a projection's connect is a {type(connect).__name__}; expected a rule such as "
-                "npt.connect.FixedProb(0.1), or a "
-                "connectivity such as npt.connect.from_scipy(m)"
+                "npt.connect.FixedProb(0.1), or a connectivity such as npt.connect.from_scipy(m)"
             )
         if isinstance(connect, AbstractConnectivity) and weight is not None:
             raise ValueError("a projection over a connectivity has the connectivity's weight; leave weight= out")
-        check_delay(delay, f"the projection from '{source}' to '{target}'")
-        self.source, self.target, self.connect = source, target, connect
-        self.weight, self.delay = weight, delay
+        self.source, self.target, self.connect, self.weight = source, target, connect, weight
+        self.delay = check_delay(delay, f"the projection from '{source}' to '{target}'")
 
-    @property
-    def target_population(self) -> str:
-        """The population part of `target`."""
-        return self.target.split(".")[0]
-
-    @property
-    def target_receptor(self) -> str:
-        """The receptor part of `target`."""
-        return self.target.split(".")[1]
-
-    def build(self, name: str, in_size: int, out_size: int, key: Key[Array, ""] | None) -> "Projection":
-        """The projection with its connectivity made, for populations of these sizes.
-
-        **Raises:** `ValueError` naming the projection if a connectivity that is there already has other sizes.
-        """
+    def build(self, in_size: int, out_size: int, key: Key[Array, ""] | None) -> Pathway:
+        """The pathway, for ends with so many elements. Connections and weights are drawn from `key`."""
         connect = self.connect
         if isinstance(connect, AbstractConnector):
             connect = connect(in_size, out_size, weight=1.0 if self.weight is None else self.weight, key=key)
-        if (connect.in_size, connect.out_size) != (in_size, out_size):
-            raise ValueError(
-                f"projection '{name}' has a connectivity from {connect.in_size} to {connect.out_size} neurons, "
-                f"but '{self.source}' has "
-                f"{in_size} and '{self.target_population}' {out_size}"
-            )
-        return Projection(self.source, self.target, connect, delay=self.delay)
+        return Pathway(connect=connect, source=self.source, target=self.target, delay=self.delay)

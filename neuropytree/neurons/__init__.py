@@ -11,12 +11,12 @@ from ._base import AbstractNeuron as AbstractNeuron
 from ._cable import CableMembrane as CableMembrane
 from ._cable import CompartmentsState as CompartmentsState
 from ._compartments import Compartments as Compartments
+from ._composed import ComposedNeuron as ComposedNeuron
 from ._conductance import ConductanceCell as ConductanceCell
 from ._conductance import ConductanceMembrane as ConductanceMembrane
 from ._conductance import ConductanceState as ConductanceState
 from ._connor_stevens import ConnorStevens as ConnorStevens
 from ._crossing import Crossing as Crossing
-from ._crossing import MovingCrossing as MovingCrossing
 from ._exact import exact_spikes as exact_spikes
 from ._exponential import ExpIF as ExpIF
 from ._exponential import ExponentialMembrane as ExponentialMembrane
@@ -48,7 +48,6 @@ from ._perfect import IF as IF
 from ._perfect import PerfectMembrane as PerfectMembrane
 from ._pinsky_rinzel import PinskyRinzel as PinskyRinzel
 from ._point import PointNeuron as PointNeuron
-from ._point import PointNeuronState as PointNeuronState
 from ._quadratic import QuadraticMembrane as QuadraticMembrane
 from ._quadratic import QuaIF as QuaIF
 from ._refractory import Refractory as Refractory
@@ -58,7 +57,9 @@ from ._reset import AbstractReset as AbstractReset
 from ._reset import HardReset as HardReset
 from ._reset import Jump as Jump
 from ._reset import SoftReset as SoftReset
-from ._reset import VoltageChange as VoltageChange
+from ._spiking import Spiking as Spiking
+from ._state import Moved as Moved
+from ._state import NeuronState as NeuronState
 from ._thalamic_relay import ThalamicRelay as ThalamicRelay
 from ._threshold import AbstractThreshold as AbstractThreshold
 from ._threshold import AdaptiveThreshold as AdaptiveThreshold

@@ -9,10 +9,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import Relaxation
+from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
 from ._base import normalise_size
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._exponential import ExponentialMembrane
 from ._membrane import AbstractMembrane, Voltage, as_rule, initial
 from ._point import PointNeuron
@@ -87,6 +87,10 @@ class AdaptiveMembrane(AbstractMembrane):
         return self.membrane.runs_away
 
     @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
+    @property
     def v_rest(self) -> Float[Array, "..."]:
         """Resting voltage (mV)."""
         inner: _Resting = self.membrane  # pyright: ignore[reportAssignmentType]
@@ -94,20 +98,20 @@ class AdaptiveMembrane(AbstractMembrane):
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> AdaptiveVoltage:
         v = self.membrane.init(shape, key=key).v
-        return AdaptiveVoltage(v, initial(self.w_init, jnp.zeros((), v.dtype), v, key=key, name="w"))
+        return AdaptiveVoltage(v=v, w=initial(self.w_init, jnp.zeros((), v.dtype), v, key=key, name="w"))
 
     def vector_field(self, t: Scalar, y: AdaptiveVoltage, u: Drive) -> AdaptiveVoltage:
         inner = self.membrane.vector_field(t, Voltage(y.v), Drive(u.i - y.w, u.g))
-        return AdaptiveVoltage(inner.v, (self.a * (y.v - self.v_rest) - y.w) / self.tau_w)
+        return AdaptiveVoltage(v=inner.v, w=(self.a * (y.v - self.v_rest) - y.w) / self.tau_w)
 
     def linear(self, t: Scalar, y: AdaptiveVoltage, u: Drive) -> AdaptiveVoltage:
         inner = self.membrane.linear(t, Voltage(y.v), Drive(u.i - y.w, u.g))
         w = Relaxation(1 / self.tau_w, self.a * (y.v - self.v_rest))
-        return AdaptiveVoltage(None if inner is None else inner.v, w)  # pyright: ignore[reportArgumentType]
+        return AdaptiveVoltage(v=None if inner is None else inner.v, w=w)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: AdaptiveVoltage, u: Drive) -> AdaptiveVoltage | None:
         inner = self.membrane.diffusion(t, Voltage(y.v), u)
-        return None if inner is None else AdaptiveVoltage(inner.v, None)  # pyright: ignore[reportArgumentType]
+        return None if inner is None else AdaptiveVoltage(v=inner.v, w=None)  # pyright: ignore[reportArgumentType]
 
 
 def AdExIF(
@@ -131,7 +135,7 @@ def AdExIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Adaptive exponential integrate-and-fire neurons,
 
@@ -211,7 +215,7 @@ def AdQuaIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Adaptive quadratic integrate-and-fire neurons,
 

@@ -7,9 +7,9 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import Relaxation
+from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose, instance
+from ._compose import ResetKind, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage, as_rule, initial
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -62,21 +62,25 @@ class TracedMembrane(AbstractMembrane):
     def runs_away(self) -> bool:
         return self.membrane.runs_away
 
+    @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> TracedState:
         v = self.membrane.init(shape, key=key).v
-        return TracedState(v, initial(self.a_init, jnp.zeros((), v.dtype), v, key=key, name="a"))
+        return TracedState(v=v, a=initial(self.a_init, jnp.zeros((), v.dtype), v, key=key, name="a"))
 
     def vector_field(self, t: Scalar, y: TracedState, u: Drive) -> TracedState:
-        return TracedState(self.membrane.vector_field(t, Voltage(y.v), u).v, -y.a / self.tau_a)
+        return TracedState(v=self.membrane.vector_field(t, Voltage(y.v), u).v, a=-y.a / self.tau_a)
 
     def linear(self, t: Scalar, y: TracedState, u: Drive) -> TracedState:
         inner = self.membrane.linear(t, Voltage(y.v), u)
         a = Relaxation(1 / self.tau_a, jnp.zeros_like(self.tau_a))
-        return TracedState(None if inner is None else inner.v, a)  # pyright: ignore[reportArgumentType]
+        return TracedState(v=None if inner is None else inner.v, a=a)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: TracedState, u: Drive) -> TracedState | None:
         inner = self.membrane.diffusion(t, Voltage(y.v), u)
-        return None if inner is None else TracedState(inner.v, None)  # pyright: ignore[reportArgumentType]
+        return None if inner is None else TracedState(v=inner.v, a=None)  # pyright: ignore[reportArgumentType]
 
 
 def ALIF(
@@ -97,7 +101,7 @@ def ALIF(
     reset: ResetKind = "soft",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Leaky integrate-and-fire neurons with an adaptive threshold,
 

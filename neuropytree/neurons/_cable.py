@@ -14,8 +14,7 @@ from .._arguments import known_values, real
 from .._errors import listing
 from .._types import Drive, Scalar, as_parameter
 from ..channels import AbstractChannel
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import Linear, Relaxation
 from ..ions import AbstractIon, Pool
 from ._membrane import AbstractMembrane
@@ -146,7 +145,7 @@ class CableMembrane(AbstractMembrane):
         ions = {name: ion.init((*shape, len(at[name])), v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
         channels = {name: c.init(self._of(v, name), self._seen(pools, name)) for name, c in self.channels.items()}
-        return CompartmentsState(v, channels, ions)
+        return CompartmentsState(voltages=v, channels=channels, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """The ions in the state `ions`, each in the compartments that have it."""
@@ -207,16 +206,16 @@ class CableMembrane(AbstractMembrane):
 
     def vector_field(self, t: Scalar, y: CompartmentsState, u: Drive) -> CompartmentsState:
         del t
-        y = CompartmentsState(self.balanced(y.voltages), y.channels, y.ions)
+        y = CompartmentsState(voltages=self.balanced(y.voltages), channels=y.channels, ions=y.ions)
         v, u = y.voltages, self.received(u, y.voltages.shape[:-1])
         channels, inward = self.currents(y)
         total = self.totals(channels, u)
         axial = self.tree.outflow(columns(SIEMENS * jnp.broadcast_to(self.g_axial, v.shape)).at[0].set(0), columns(v))
         rate = (total.i - total.g * v - rows(axial, v.shape)) / (self.area * self.c_m)  # pyright: ignore
         return CompartmentsState(
-            self.balanced(rate),
-            _slopes(self.kinetics(y), y.channels),
-            _slopes(self.ion_kinetics(y, inward), y.ions),
+            voltages=self.balanced(rate),
+            channels=_slopes(self.kinetics(y), y.channels),
+            ions=_slopes(self.ion_kinetics(y, inward), y.ions),
         )
 
     def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
@@ -237,6 +236,16 @@ class CableMembrane(AbstractMembrane):
             return jnp.pad(jnp.broadcast_to(x, shape)[..., None], [(0, 0)] * len(shape) + [(at, n - 1 - at)])
 
         return Drive(spread(u.i), None if u.g is None else spread(u.g))
+
+    def voltage(self, y: CompartmentsState, at: int = 0) -> Array:
+        return y.voltages[..., at]
+
+    def put(self, y: CompartmentsState, v: Array, at: int = 0) -> CompartmentsState:
+        return CompartmentsState(voltages=y.voltages.at[..., at].set(v), channels=y.channels, ions=y.ions)
+
+    def settled(self, y: CompartmentsState) -> CompartmentsState:
+        """`y` with branch points at the voltage at which no current is left over."""
+        return CompartmentsState(voltages=self.balanced(y.voltages), channels=y.channels, ions=y.ions)
 
     def _with_membrane(self) -> np.ndarray:
         return ~np.isin(np.arange(self.tree.size), self.branch_points)

@@ -14,19 +14,20 @@ from ..channels import AbstractChannel
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import AbstractIon
-from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
 from ._base import check_shapes, normalise_size
-from ._cable import CableMembrane, CompartmentsState, Places, Where, lifted, located, whole_numbers
+from ._cable import CableMembrane, Places, Where, lifted, located, whole_numbers
+from ._composed import ComposedNeuron
 from ._crossing import Crossing
 from ._hines import Hines
-from ._point import PointNeuronState
 from ._refractory import Refractory
+from ._spiking import Spiking
+from ._state import NeuronState
+from ._threshold import Threshold
 from ._tree import Tree
-from ._without_reset import WithoutReset
 
 
-class Compartments(WithoutReset):
+class Compartments(ComposedNeuron):
     r"""Neurons with several compartments, which form a tree,
 
     $$A_k C_k \dot v_k = A_k \sum_c I_{c,k} + \sum_{j \sim k} G_{kj} (v_j - v_k) + A_k\,(i_k - g_k v_k),$$
@@ -62,7 +63,7 @@ class Compartments(WithoutReset):
       gradient.
     - `stepper`: `Hines()` unless given: implicit, stable at any step.
 
-    The state is a `PointNeuronState` whose `membrane` is a `CompartmentsState`: `state.v` is the voltage of the soma,
+    The state is a `NeuronState` whose `membrane` is a `CompartmentsState`: `state.v` is the voltage of the soma,
     `state.membrane.voltages` are all. They are recorded as `"v"` and `"voltages"`, those of a site as `"dend.v"`, gates
     and concentrations as `"na.m"` and `"ca.c"` (in the compartments that have them). `vector_field(t, state.membrane,
     drive)` is the derivative.
@@ -138,7 +139,7 @@ class Compartments(WithoutReset):
             ions=ions or {},
             v_init=v_init,
         )
-        self.threshold = Crossing(v_th, surrogate() if isinstance(surrogate, type) else surrogate)
+        self.threshold = Crossing(Threshold(v_th, surrogate() if isinstance(surrogate, type) else surrogate))
         self.refractory = None if t_ref is None else Refractory(t_ref)
         for part in (self.threshold, self.refractory):
             check_shapes(part, self.shape)
@@ -233,14 +234,11 @@ class Compartments(WithoutReset):
             raise ValueError(f"{who} is put into {at[0]}, a branch point, which has no membrane")
         return at[0]
 
-    def voltage(self, state: PointNeuronState, at: int) -> Array:
-        return state.membrane.voltages[..., at]
+    @property
+    def spiking(self) -> Spiking:
+        return Spiking(threshold=self.threshold, refractory=self.refractory, hold=False)
 
-    def _fenced(self, y: CompartmentsState) -> CompartmentsState:
-        (voltages,) = fence(self.membrane.balanced(y.voltages))
-        return CompartmentsState(voltages, y.channels, y.ions)
-
-    def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
+    def read(self, path: str, state: NeuronState, output: Spikes) -> Array:
         if path == "spike":
             return output
         site, _, variable = path.rpartition(".")

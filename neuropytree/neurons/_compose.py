@@ -7,10 +7,10 @@ from typing import Any, Literal
 from jaxtyping import ArrayLike
 
 from .._arguments import check_kind, check_order, real
-from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
+from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
 from ._base import normalise_size
-from ._crossing import Crossing, MovingCrossing
+from ._crossing import Crossing
 from ._membrane import AbstractMembrane
 from ._point import PointNeuron
 from ._refractory import Refractory, RelativeRefractory
@@ -19,7 +19,6 @@ from ._threshold import AbstractThreshold, AdaptiveThreshold, Threshold
 
 ResetKind = Literal["hard", "soft"] | None
 Surrogate = AbstractSurrogate | type[AbstractSurrogate] | None
-Stepper = AbstractStepper | AbstractFractionalStepper
 Orders = ArrayLike | dict[str, ArrayLike]
 
 
@@ -47,7 +46,7 @@ def compose(
     relative: RelativeRefractory | None,
     noisy: bool,
     surrogate: Surrogate,
-    stepper: Stepper | None,
+    stepper: AbstractStepper | None,
     reset_name: str = "v_reset",
 ) -> PointNeuron:
     """A point neuron from the arguments that constructors share; `threshold` is a voltage, or a threshold.
@@ -58,11 +57,10 @@ def compose(
     """
     if reset not in ("hard", "soft", None):
         raise ValueError(f"reset is {reset!r}; expected 'hard', 'soft' or None")
-    # without a reset the voltage stays above the threshold for many steps of one spike
     if not isinstance(threshold, AbstractThreshold):
-        threshold = (Crossing if reset is None else Threshold)(threshold, instance(surrogate))
-    elif reset is None:
-        threshold = MovingCrossing(threshold)
+        threshold = Threshold(threshold, instance(surrogate))
+    if reset is None:  # the voltage stays above the threshold for many steps of one spike
+        threshold = Crossing(threshold)
     change: AbstractReset | None = None
     if reset is not None:
         if v_reset is None:

@@ -7,22 +7,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import check_kind, fits, real
+from .._arguments import check_kind, real
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
 from ..ions import AbstractIon, Pool
-from ..ops import fence
 from ..surrogate import AbstractSurrogate, PiecewiseExp
 from ._base import check_shapes, normalise_size
+from ._composed import ComposedNeuron
 from ._crossing import Crossing
 from ._membrane import AbstractMembrane
 from ._parts import KINDS, by_name, check_needs, check_part
-from ._point import PointNeuronState
 from ._refractory import Refractory
-from ._without_reset import WithoutReset
+from ._spiking import Spiking
+from ._state import NeuronState
+from ._threshold import Threshold
 
 
 class ConductanceState(eqx.Module):
@@ -75,15 +75,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
-        return ConductanceState(v, {name: c.init(v, pools) for name, c in self.channels.items()}, ions)
-
-    def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
-        """`u` itself. **Raises:** `ValueError` if it has neither one value nor one for each cell."""
-        del at
-        for part in (u.i, u.g):
-            if part is not None and not fits(part.shape, shape):
-                raise ValueError(f"the input has shape {part.shape}; expected () or {shape}, one for each neuron")
-        return u
+        return ConductanceState(v=v, channels={name: c.init(v, pools) for name, c in self.channels.items()}, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """What the channels see of the ions in the state `ions`."""
@@ -107,7 +99,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = Linear(jnp.broadcast_to(-g * reciprocal, y.v.shape), total.i * reciprocal)
         channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
         ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
-        return ConductanceState(v, channels, ions)  # pyright: ignore[reportArgumentType]
+        return ConductanceState(v=v, channels=channels, ions=ions)  # pyright: ignore[reportArgumentType]
 
     def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
         def slope(k: Linear | Relaxation, x: Array) -> Array:
@@ -119,14 +111,14 @@ class ConductanceMembrane(AbstractMembrane):
         del t, u
         if self.sigma is None:
             return None
-        still = jax.tree.map(lambda _: None, (y.channels, y.ions))
-        return ConductanceState(self.sigma, *still)
+        channels, ions = jax.tree.map(lambda _: None, (y.channels, y.ions))
+        return ConductanceState(v=self.sigma, channels=channels, ions=ions)
 
     def sequence(self) -> ConductanceState:
         return ConductanceState(v=1, channels=0, ions=1)  # pyright: ignore[reportArgumentType]
 
 
-class ConductanceCell(WithoutReset):
+class ConductanceCell(ComposedNeuron):
     r"""Neurons with ion channels,
 
     $$C_m \dot v = \sum_k I_k + i - g v,$$
@@ -157,7 +149,7 @@ class ConductanceCell(WithoutReset):
       gradient.
     - `stepper`: `ExponentialEuler()` unless given.
 
-    The state is a `PointNeuronState` whose `membrane` is a `ConductanceState`; `vector_field(t, state.membrane, drive)`
+    The state is a `NeuronState` whose `membrane` is a `ConductanceState`; `vector_field(t, state.membrane, drive)`
     is the derivative of that. Gates and concentrations are recorded by the names of channel or ion and variable:
     `"na.m"`, `"ca.c"`.
 
@@ -198,7 +190,7 @@ class ConductanceCell(WithoutReset):
             stepper = ExponentialEuler() if sigma is None else ExponentialEulerMaruyama()
         self.shape = normalise_size(size)
         self.membrane = ConductanceMembrane(c_m=c_m, channels=channels, ions=ions, sigma=sigma, v_init=v_init)
-        self.threshold = Crossing(v_th, surrogate() if isinstance(surrogate, type) else surrogate)
+        self.threshold = Crossing(Threshold(v_th, surrogate() if isinstance(surrogate, type) else surrogate))
         self.refractory = None if t_ref is None else Refractory(t_ref)
         self.stepper = stepper
 
@@ -211,11 +203,11 @@ class ConductanceCell(WithoutReset):
     def parts(self) -> tuple[str, ...]:
         return ("membrane", *self.membrane.channels, *self.membrane.ions)
 
-    def _fenced(self, y: ConductanceState) -> ConductanceState:
-        (v,) = fence(y.v)
-        return ConductanceState(v, y.channels, y.ions)
+    @property
+    def spiking(self) -> Spiking:
+        return Spiking(threshold=self.threshold, refractory=self.refractory, hold=False)
 
-    def read(self, path: str, state: PointNeuronState, output: Spikes) -> Array:
+    def read(self, path: str, state: NeuronState, output: Spikes) -> Array:
         return output if path == "spike" else find(state, path, who="a conductance cell", also=("spike",))
 
 

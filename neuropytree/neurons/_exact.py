@@ -1,6 +1,5 @@
 """Spikes of point neurons at their exact times: the hybrid solve of each neuron, by itself."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
+from .._arguments import no_nan, number, times
 from .._errors import check_function
 from .._types import Drive
-from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution
-from ..integrate._hybrid import no_nan, number, options, solve, times
+from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution, hybrid_options, hybrid_solve
 from ._base import check_shapes
-from ._conductance import ConductanceCell, ConductanceState
+from ._conductance import ConductanceCell
 from ._membrane import AbstractMembrane
-from ._point import PointNeuron, PointNeuronState
-from ._refractory import Refractory, RelativeRefractory
-from ._reset import AbstractJump, AbstractReset
-from ._threshold import AbstractThreshold
+from ._point import PointNeuron
+from ._spiking import Spiking
+from ._state import NeuronState
 
 if TYPE_CHECKING:
     import diffrax
@@ -37,63 +35,66 @@ class _Neuron(eqx.Module):
     """The functions of one neuron's solve."""
 
     membrane: AbstractMembrane
-    threshold: AbstractThreshold
-    reset: AbstractReset | None
-    jumps: dict[str, AbstractJump]
-    refractory: Refractory | None
-    relative: RelativeRefractory | None
+    spiking: Spiking
     input: Any
 
     @classmethod
     def of(cls, cell: PointNeuron | ConductanceCell, input: Any) -> "_Neuron":
-        if cell.threshold is None:
+        if cell.spiking is None:
             raise ValueError("exact_spikes: the cell has no threshold, so it never spikes")
-        if not isinstance(cell, PointNeuron):
-            return cls(cell.membrane, cell.threshold, None, {}, None, None, input)
-        rules = cell.reset, cell.jumps, cell.refractory, cell.relative
-        return cls(cell.membrane, cell.threshold, *rules, input)
+        return cls(membrane=cell.membrane, spiking=cell.spiking, input=input)
 
     def vector_field(self, t: Any, y: _Variables, args: Any) -> _Variables:
         given: Any = self.input(t) if callable(self.input) else self.input
         slope = self.membrane.vector_field(t, y.membrane, Drive.of(given, y.membrane.v.dtype))
-        if self.relative is None or y.raised is None:
-            return _Variables(slope, None)
-        return _Variables(slope, -y.raised / self.relative.tau)
+        relative = self.spiking.relative
+        if relative is None or y.raised is None:
+            return _Variables(membrane=slope, raised=None)
+        return _Variables(membrane=slope, raised=-y.raised / relative.tau)
 
     def held(self, t: Any, y: _Variables, args: Any) -> _Variables:
         """The voltage stands still; other variables move, and see it."""
         slope = self.vector_field(t, y, args)
-        return _Variables(dataclasses.replace(slope.membrane, v=jnp.zeros_like(y.membrane.v)), slope.raised)
+        still = self.membrane.put(slope.membrane, jnp.zeros_like(y.membrane.v))
+        return _Variables(membrane=still, raised=slope.raised)
 
     def event(self, t: Any, y: _Variables, args: Any) -> Array:
-        above = y.membrane.v - self.threshold.level(y.membrane)
-        return above if y.raised is None else above - y.raised
+        return y.membrane.v - self.spiking.level(y.membrane, y.raised)
 
     def after(self, t: Any, y: _Variables, args: Any) -> _Variables:
-        m = y.membrane
-        changed: dict[str, Array] = {name: jump(getattr(m, name)) for name, jump in self.jumps.items()}
-        if self.reset is not None:
-            changed["v"] = self.reset.voltage(m, self.threshold.base(m))(m.v, jnp.ones((), bool))
-        m = dataclasses.replace(m, **changed)
-        if self.relative is None or y.raised is None:
-            return _Variables(m, None)
-        return _Variables(m, y.raised + self.relative.raise_by)
+        m, reset, threshold = y.membrane, self.spiking.reset, self.spiking.threshold
+        spike = jnp.ones((), bool)
+        struck, raised = self.spiking.struck(m, y.raised, spike)
+        if reset is not None:
+            struck = self.membrane.put(struck, reset.voltage(m, threshold.base(m))(m.v, spike))
+        return _Variables(membrane=struck, raised=raised)
 
     def t_ref(self, t: Any, y: _Variables, args: Any) -> Array:
-        assert self.refractory is not None
-        return self.refractory.t_ref
+        assert self.spiking.refractory is not None
+        return self.spiking.refractory.t_ref
 
     def acts(self) -> bool:
         """Whether a spike does anything."""
-        return bool(self.reset or self.jumps or self.refractory or self.relative)
+        rule = self.spiking
+        return bool(rule.reset or rule.jumps or rule.refractory or rule.relative)
 
     def crossings(self) -> bool:
         """Whether a spike is a crossing from below, as opposed to a voltage above the threshold."""
-        return not self.threshold.memoryless or not self.acts()
+        return not self.spiking.threshold.memoryless or not self.acts()
 
-    def functions(self) -> tuple[Any, ...]:
-        held, t_ref = (None, None) if self.refractory is None else (self.held, self.t_ref)
-        return self.vector_field, held, self.event, self.after if self.acts() else None, t_ref
+    def solve(self, y0: _Variables, **options: Any) -> HybridSolution:
+        """The solve of one neuron."""
+        rests = self.spiking.refractory is not None
+        return hybrid_solve(
+            self.vector_field,
+            y0,
+            event=self.event,
+            reset=self.after if self.acts() else None,
+            hold=self.t_ref if rests else None,
+            hold_field=self.held if rests else None,
+            crossings=self.crossings(),
+            **options,
+        )
 
 
 def exact_spikes(
@@ -103,7 +104,7 @@ def exact_spikes(
     duration: ArrayLike,
     max_spikes: int,
     t0: ArrayLike = 0.0,
-    state: PointNeuronState | ConductanceState | None = None,
+    state: NeuronState | None = None,
     key: Key[Array, ""] | None = None,
     ts: ArrayLike | None = None,
     jump_ts: ArrayLike | None = None,
@@ -178,28 +179,27 @@ def exact_spikes(
         raise ValueError(f"cell has shape {cell.shape}, no neurons; exact_spikes needs one at least")
     state = cell.init(key=key) if state is None else state
     _check_state(cell, state)
-    membrane = state.membrane if isinstance(state, PointNeuronState) else state
-    if cell.membrane.diffusion(0.0, membrane, Drive.of(None, state.v.dtype)) is not None:
+    if cell.membrane.diffusion(0.0, state.membrane, Drive.of(None, state.v.dtype)) is not None:
         raise ValueError(
             f"exact_spikes has no noise, but {type(cell.membrane).__name__} declares a diffusion: leave the noise "
             "amplitude out"
         )
     neuron = _Neuron.of(cell, _checked(input, cell.shape))
-    y0 = _Variables(membrane, state.raised if isinstance(state, PointNeuronState) else None)
+    y0 = _Variables(membrane=state.membrane, raised=state.raised)
     dtype = state.v.dtype
     begin, length = number("t0", t0, dtype), number("duration", duration, dtype, at_least=0)
     release = begin
-    if isinstance(state, PointNeuronState) and state.refractory is not None and state.dt is not None:
+    if state.refractory is not None and state.dt is not None:
         release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
     jumps = times("jump_ts", jump_ts, dtype)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
         raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
-    settings = options(
+    options = hybrid_options(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    settings |= {"crossings": neuron.crossings()}
-    sol = _population(neuron, y0, begin, begin + length, release, jumps, cell.shape, settings)
+    span = {"t0": begin, "t1": begin + length}
+    sol = _population(neuron, y0, span, release, jumps, cell.shape, options)
     return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
 
 
@@ -207,12 +207,11 @@ def exact_spikes(
 def _population(
     neuron: _Neuron,
     y0: PyTree[Array],
-    t0: Array,
-    t1: Array,
+    span: dict[str, Array],
     release: Array,
     jumps: Array,
     shape: tuple[int, ...],
-    settings: dict[str, Any],
+    options: dict[str, Any],
 ) -> HybridSolution:
     """A solve for each neuron. What has the shape of the population is dealt out, and numbers are shared."""
 
@@ -228,7 +227,7 @@ def _population(
 
     def one(own: Any, y0: PyTree[Array], jumps: Array) -> HybridSolution:
         neuron, release = eqx.combine(shared, own, static)
-        return solve(neuron.functions(), y0, t0, t1, release, args=None, jump_ts=jumps, **settings)
+        return neuron.solve(y0, **span, held_until=release, jump_ts=jumps, **options)
 
     axes = (0, 0, None if jumps.ndim == 1 else 0)
     sol = jax.vmap(one, in_axes=axes)(own, y0, own_jumps)
@@ -241,12 +240,12 @@ def _population(
 def _check_state(cell: PointNeuron | ConductanceCell, state: Any) -> None:
     """**Raises:** `TypeError` or `ValueError` for a state that isn't one of the cell's, or has NaN."""
     own = jax.eval_shape(lambda: cell.init(key=jax.random.key(0)))
-    names = "membrane" if isinstance(cell, PointNeuron) else None
-    ours, given = (getattr(x, names, x) if names else x for x in (own, state))
-    if type(state) is not type(own) or jax.tree.structure(ours) != jax.tree.structure(given):
+    ours, given = (getattr(x, "membrane", None) for x in (own, state))
+    if not isinstance(state, NeuronState) or jax.tree.structure(ours) != jax.tree.structure(given):
+        of = "" if given is None else f" of a {type(given).__name__}"
         raise TypeError(
-            f"state is a {type(state).__name__} of a {type(given).__name__}; expected one from init of this cell, a "
-            f"{type(own).__name__} of a {type(ours).__name__}"
+            f"state is a {type(state).__name__}{of}; expected one from init of this cell, a NeuronState of a "
+            f"{type(ours).__name__}"
         )
     no_nan("state", given)
     check_shapes({"state": given}, cell.shape)

@@ -6,8 +6,9 @@ from jaxtyping import Array, ArrayLike, Float
 from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
+from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -106,7 +107,7 @@ def ExpIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Exponential integrate-and-fire neurons,
 

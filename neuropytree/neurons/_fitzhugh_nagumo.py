@@ -6,11 +6,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
 from .._types import Drive, Scalar
-from ..init import AbstractInitializer
-from ..init._base import values
-from ..integrate import Relaxation
+from ..init import AbstractInitializer, values
+from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
@@ -48,7 +47,7 @@ class FitzHughNagumoMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.FitzHughNagumoMembrane(tau=10.0)
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.8, None))
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(parts.Threshold(1.8, None)))
         ```
     """
 
@@ -77,22 +76,22 @@ class FitzHughNagumoMembrane(AbstractMembrane):
         rest = leftmost_root(jnp.ones_like(self.b) / 3, jnp.zeros_like(self.b), 1 / self.b - 1, self.a / self.b)
         rule = rest if self.v_init is None else self.v_init
         v = values(rule, shape, key=key, dtype=self.b.dtype, name="v_init")
-        return FitzHughNagumoState(v, initial(self.w_init, (v + self.a) / self.b, v, key=key, name="w"))
+        return FitzHughNagumoState(v=v, w=initial(self.w_init, (v + self.a) / self.b, v, key=key, name="w"))
 
     def vector_field(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
-        return FitzHughNagumoState(y.v - y.v**3 / 3 - y.w + current, (y.v + self.a - self.b * y.w) / self.tau)
+        return FitzHughNagumoState(v=y.v - y.v**3 / 3 - y.w + current, w=(y.v + self.a - self.b * y.w) / self.tau)
 
     def linear(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState:
         del t, u
         # times the reciprocal, which is taken once, where a division would be one for each neuron
         w = Relaxation(self.b / self.tau, (y.v + self.a) * (1 / self.b))
-        return FitzHughNagumoState(None, w)  # pyright: ignore[reportArgumentType]
+        return FitzHughNagumoState(v=None, w=w)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: FitzHughNagumoState, u: Drive) -> FitzHughNagumoState | None:
         del t, y, u
-        return None if self.sigma is None else FitzHughNagumoState(self.sigma, None)  # pyright: ignore[reportArgumentType]
+        return None if self.sigma is None else FitzHughNagumoState(v=self.sigma, w=None)  # pyright: ignore[reportArgumentType]
 
 
 def FitzHughNagumo(
@@ -111,7 +110,7 @@ def FitzHughNagumo(
     reset: ResetKind = None,
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""FitzHugh–Nagumo neurons,
 

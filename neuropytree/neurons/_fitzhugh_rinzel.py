@@ -6,8 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
 from .._types import Drive, Scalar
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import GLShortMemory, Relaxation
 from ..surrogate import PiecewiseExp
 from ._compose import Orders, ResetKind, Surrogate, compose
@@ -45,7 +44,7 @@ class FitzHughRinzelMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.FitzHughRinzelMembrane()
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.8, None))  # of order 1
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Threshold(1.8, None))  # of order 1
         ```
     """
 
@@ -83,22 +82,22 @@ class FitzHughRinzelMembrane(AbstractMembrane):
         rest = leftmost_root(jnp.ones_like(slope) / 3, jnp.zeros_like(slope), slope, self.a / self.b - self.c / self.d)
         v = values(rest if self.v_init is None else self.v_init, shape, key=key, dtype=self.b.dtype, name="v_init")
         w = initial(self.w_init, (v + self.a) / self.b, v, key=key, name="w")
-        return FitzHughRinzelState(v, w, initial(self.y_init, (self.c - v) / self.d, v, key=key, name="y"))
+        return FitzHughRinzelState(v=v, w=w, y=initial(self.y_init, (self.c - v) / self.d, v, key=key, name="y"))
 
     def vector_field(self, t: Scalar, y: FitzHughRinzelState, u: Drive) -> FitzHughRinzelState:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
         return FitzHughRinzelState(
-            y.v - y.v**3 / 3 - y.w + y.y + current,
-            self.delta * (self.a + y.v - self.b * y.w),
-            self.mu * (self.c - y.v - self.d * y.y),
+            v=y.v - y.v**3 / 3 - y.w + y.y + current,
+            w=self.delta * (self.a + y.v - self.b * y.w),
+            y=self.mu * (self.c - y.v - self.d * y.y),
         )
 
     def linear(self, t: Scalar, y: FitzHughRinzelState, u: Drive) -> FitzHughRinzelState:
         del t, u
         w = Relaxation(self.delta * self.b, (self.a + y.v) / self.b)
         slow = Relaxation(self.mu * self.d, (self.c - y.v) / self.d)
-        return FitzHughRinzelState(None, w, slow)  # pyright: ignore[reportArgumentType]
+        return FitzHughRinzelState(v=None, w=w, y=slow)  # pyright: ignore[reportArgumentType]
 
 
 def FractionalFHR(

@@ -7,10 +7,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 from .._arguments import check_order, real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import Linear, Relaxation
+from ..integrate import AbstractStepper, Linear, Relaxation
 from ..surrogate import PiecewiseExp
 from ._base import normalise_size
-from ._compose import ResetKind, Stepper, Surrogate, compose, instance
+from ._compose import ResetKind, Surrogate, compose, instance
 from ._membrane import AbstractMembrane, LeakyMembrane, Voltage
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -75,26 +75,30 @@ class MihalasNieburMembrane(AbstractMembrane):
         self.membrane, self.v_th_inf = membrane, real(v_th_inf, "v_th_inf")
         self.a, self.b, self.k1, self.k2 = real(a, "a"), real(b, "b"), real(k1, "k1"), real(k2, "k2")
 
+    @property
+    def rate(self) -> Float[Array, "..."] | None:
+        return self.membrane.rate
+
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> MihalasNieburState:
         v = self.membrane.init(shape, key=key).v
         return MihalasNieburState(
-            v, jnp.broadcast_to(self.v_th_inf, shape).astype(v.dtype), jnp.zeros_like(v), jnp.zeros_like(v)
+            v=v, v_th=jnp.broadcast_to(self.v_th_inf, shape).astype(v.dtype), i1=jnp.zeros_like(v), i2=jnp.zeros_like(v)
         )
 
     def vector_field(self, t: Scalar, y: MihalasNieburState, u: Drive) -> MihalasNieburState:
         v = self.membrane.vector_field(t, Voltage(y.v), Drive(u.i + y.i1 + y.i2, u.g)).v
         v_th = self.a * (y.v - self.membrane.v_rest) - self.b * (y.v_th - self.v_th_inf)
-        return MihalasNieburState(v, v_th, -self.k1 * y.i1, -self.k2 * y.i2)
+        return MihalasNieburState(v=v, v_th=v_th, i1=-self.k1 * y.i1, i2=-self.k2 * y.i2)
 
     def linear(self, t: Scalar, y: MihalasNieburState, u: Drive) -> MihalasNieburState:
         v = self.membrane.linear(t, Voltage(y.v), Drive(u.i + y.i1 + y.i2, u.g)).v
         v_th = Linear(-self.b, self.a * (y.v - self.membrane.v_rest) + self.b * self.v_th_inf)
         i1, i2 = (Relaxation(k, jnp.zeros_like(k)) for k in (self.k1, self.k2))
-        return MihalasNieburState(v, v_th, i1, i2)  # pyright: ignore[reportArgumentType]
+        return MihalasNieburState(v=v, v_th=v_th, i1=i1, i2=i2)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: MihalasNieburState, u: Drive) -> MihalasNieburState | None:
         inner = self.membrane.diffusion(t, Voltage(y.v), u)
-        return None if inner is None else MihalasNieburState(inner.v, None, None, None)  # pyright: ignore[reportArgumentType]
+        return None if inner is None else MihalasNieburState(v=inner.v, v_th=None, i1=None, i2=None)  # pyright: ignore[reportArgumentType]
 
 
 def GIF(
@@ -121,7 +125,7 @@ def GIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Generalised integrate-and-fire neurons of Mihalas and Niebur,
 

@@ -6,11 +6,10 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
 from .._types import Drive, Scalar
-from ..init import AbstractInitializer
-from ..init._base import values
-from ..integrate import Relaxation
+from ..init import AbstractInitializer, values
+from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._cubic import leftmost_root
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
@@ -48,7 +47,7 @@ class HindmarshRoseMembrane(AbstractMembrane):
         import neuropytree as npt
         parts = npt.neurons
         membrane = parts.HindmarshRoseMembrane(b=2.7)
-        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(1.0, None))
+        cell = parts.PointNeuron(3, membrane=membrane, threshold=parts.Crossing(parts.Threshold(1.0, None)))
         ```
     """
 
@@ -93,28 +92,28 @@ class HindmarshRoseMembrane(AbstractMembrane):
         rule = rest if self.v_init is None else self.v_init
         v = values(rule, shape, key=key, dtype=self.a.dtype, name="v_init")
         y = initial(self.y_init, self.c - self.d * v**2, v, key=key, name="y")
-        return HindmarshRoseState(v, y, initial(self.z_init, self.s * (v - self.v_rest), v, key=key, name="z"))
+        return HindmarshRoseState(v=v, y=y, z=initial(self.z_init, self.s * (v - self.v_rest), v, key=key, name="z"))
 
     def vector_field(self, t: Scalar, y: HindmarshRoseState, u: Drive) -> HindmarshRoseState:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
         return HindmarshRoseState(
-            y.y - (self.a * y.v - self.b) * y.v**2 - y.z + current,
-            self.c - self.d * y.v**2 - y.y,
-            self.r * (self.s * (y.v - self.v_rest) - y.z),
+            v=y.y - (self.a * y.v - self.b) * y.v**2 - y.z + current,
+            y=self.c - self.d * y.v**2 - y.y,
+            z=self.r * (self.s * (y.v - self.v_rest) - y.z),
         )
 
     def linear(self, t: Scalar, y: HindmarshRoseState, u: Drive) -> HindmarshRoseState:
         del t, u
         fast = Relaxation(jnp.ones_like(self.c), self.c - self.d * y.v**2)
         slow = Relaxation(self.r, self.s * (y.v - self.v_rest))
-        return HindmarshRoseState(None, fast, slow)  # pyright: ignore[reportArgumentType]
+        return HindmarshRoseState(v=None, y=fast, z=slow)  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: HindmarshRoseState, u: Drive) -> HindmarshRoseState | None:
         del t, y, u
         if self.sigma is None:
             return None
-        return HindmarshRoseState(self.sigma, None, None)  # pyright: ignore[reportArgumentType]
+        return HindmarshRoseState(v=self.sigma, y=None, z=None)  # pyright: ignore[reportArgumentType]
 
 
 def HindmarshRose(
@@ -138,7 +137,7 @@ def HindmarshRose(
     reset: ResetKind = None,
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Hindmarsh–Rose neurons, which burst,
 

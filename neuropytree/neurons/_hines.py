@@ -8,10 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from .._types import Scalar
-from ..integrate import AbstractField, AbstractStepper, Linear, Relaxation
-from ..integrate._exponential import relaxed
-from ..ops import fence
+from ..integrate import AbstractField, AbstractStepper, relaxed
 from ._cable import SIEMENS, CableMembrane, CompartmentsState, columns, rows
+from ._tactics import once
 
 
 class Hines(AbstractStepper):
@@ -58,14 +57,23 @@ class Hines(AbstractStepper):
             raise ValueError(f"order is {self.order!r}; expected 1 (backward Euler) or 2 (Crank-Nicolson)")
 
     def step(
-        self, field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, key: Key[Array, ""] | None
-    ) -> PyTree:
+        self,
+        field: AbstractField,
+        t: Scalar,
+        y: PyTree,
+        u: Any,
+        dt: Scalar,
+        *,
+        state: Any = None,
+        key: Key[Array, ""] | None = None,
+    ) -> tuple[PyTree, Any]:
         if not isinstance(field, CableMembrane):
             raise TypeError(
                 f"Hines got a {type(field).__name__}; it steps npt.neurons.Compartments alone: use ExponentialEuler"
             )
-        channels = _relaxed(field.kinetics(y), y.channels, dt)
-        now = CompartmentsState(y.voltages, channels, y.ions)
+        # the voltages use each gate several times
+        channels = once(_like(relaxed(y.channels, field.kinetics(y), dt), y.channels))
+        now = CompartmentsState(voltages=y.voltages, channels=channels, ions=y.ions)
         currents, inward = field.currents(now)
         v = y.voltages
         total = field.totals(currents, field.received(u, v.shape[:-1]))
@@ -80,14 +88,9 @@ class Hines(AbstractStepper):
         new = rows(field.tree.solve(columns(own), columns(links), columns(load)), v.shape)
         if self.order == 2:
             new = 2 * new - v
-        return CompartmentsState(new, channels, _relaxed(field.ion_kinetics(now, inward), y.ions, dt))
+        ions = once(_like(relaxed(y.ions, field.ion_kinetics(now, inward), dt), y.ions))
+        return CompartmentsState(voltages=new, channels=channels, ions=ions), state
 
 
-def _relaxed(kinetics: Any, y: Any, dt: Scalar) -> Any:
-    """`y` after `dt`, exactly for the given coefficients."""
-    if not jax.tree.leaves(y):
-        return y
-    known = jax.tree.leaves(kinetics, is_leaf=lambda c: isinstance(c, Linear | Relaxation))
-    leaves, structure = jax.tree.flatten(y)
-    moved = [jnp.broadcast_to(relaxed(x, c, dt), x.shape) for x, c in zip(leaves, known, strict=True)]
-    return jax.tree.unflatten(structure, fence(*moved))
+def _like(new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda x, like: jnp.broadcast_to(x, like.shape), new, old)

@@ -6,12 +6,11 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
 from .._types import Drive, Scalar
-from ..init import AbstractInitializer
-from ..init._base import values
-from ..integrate import Relaxation
+from ..init import AbstractInitializer, values
+from ..integrate import AbstractStepper, Relaxation
 from ..surrogate import PiecewiseExp
 from ._base import normalise_size
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import AbstractMembrane, as_rule, initial
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -90,20 +89,22 @@ class IzhikevichMembrane(AbstractMembrane):
         rest = -(slope + root) / (2 * self.p1)
         rule = rest if self.v_init is None else self.v_init
         v = values(rule, shape, key=key, dtype=self.p1.dtype, name="v_init")
-        return IzhikevichState(v, initial(self.u_init, self.b * v, v, key=key, name="u"))
+        return IzhikevichState(v=v, u=initial(self.u_init, self.b * v, v, key=key, name="u"))
 
     def vector_field(self, t: Scalar, y: IzhikevichState, u: Drive) -> IzhikevichState:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
-        return IzhikevichState((self.p1 * y.v + self.p2) * y.v + self.p3 - y.u + current, self.a * (self.b * y.v - y.u))
+        return IzhikevichState(
+            v=(self.p1 * y.v + self.p2) * y.v + self.p3 - y.u + current, u=self.a * (self.b * y.v - y.u)
+        )
 
     def linear(self, t: Scalar, y: IzhikevichState, u: Drive) -> IzhikevichState:
         del t, u
-        return IzhikevichState(None, Relaxation(self.a, self.b * y.v))  # pyright: ignore[reportArgumentType]
+        return IzhikevichState(v=None, u=Relaxation(self.a, self.b * y.v))  # pyright: ignore[reportArgumentType]
 
     def diffusion(self, t: Scalar, y: IzhikevichState, u: Drive) -> IzhikevichState | None:
         del t, y, u
-        return None if self.sigma is None else IzhikevichState(self.sigma, None)  # pyright: ignore[reportArgumentType]
+        return None if self.sigma is None else IzhikevichState(v=self.sigma, u=None)  # pyright: ignore[reportArgumentType]
 
 
 def Izhikevich(
@@ -125,7 +126,7 @@ def Izhikevich(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Izhikevich's neurons,
 

@@ -3,8 +3,7 @@
 from jaxtyping import ArrayLike
 
 from ..init import AbstractInitializer
-from ..integrate import ExponentialEuler, ExponentialEulerMaruyama
-from ._compose import Stepper
+from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ._membrane import LeakyMembrane
 from ._point import PointNeuron
 
@@ -17,7 +16,7 @@ def LeakyIntegrator(
     r: ArrayLike = 1.0,
     sigma: ArrayLike | None = None,
     v_init: ArrayLike | AbstractInitializer | None = None,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Leaky integrators without a threshold,
 

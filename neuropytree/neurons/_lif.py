@@ -3,8 +3,9 @@
 from jaxtyping import ArrayLike
 
 from ..init import AbstractInitializer
+from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import LeakyMembrane
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -25,7 +26,7 @@ def LIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Leaky integrate-and-fire neurons,
 

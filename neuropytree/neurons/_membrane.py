@@ -1,16 +1,16 @@
 """Membranes: the smooth part of a point neuron."""
 
 import abc
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import real
+from .._arguments import fits, real
 from .._types import Drive, Scalar, fold_key
-from ..init import AbstractInitializer
-from ..init._base import values
+from ..init import AbstractInitializer, values
 from ..integrate import AbstractField, Relaxation
 
 
@@ -36,11 +36,41 @@ class AbstractMembrane(AbstractField):
         """
         return False
 
+    @property
+    def rate(self) -> Float[Array, "..."] | None:
+        r"""The constant linear rate $a$ of the voltage of a membrane without conductances (1/ms), $\dot v = -a v +
+        \dots$ with whatever does not depend on $v$ itself; `None` where there is none.
+
+        By it a receptor finds the constant current that takes the voltage, over a step, to where a current that decays
+        would.
+        """
+        return None
+
     def received(self, u: Drive, shape: tuple[int, ...], at: int = 0) -> Drive:
         """`u`, given to cells of that shape, where it flows in: in cells with several compartments, one for each, and
-        `at` is the one that it is for."""
-        del shape, at
+        `at` is the one that it is for.
+
+        **Raises:** `ValueError` if it has neither one value nor one for each cell.
+        """
+        del at
+        for part in (u.i, u.g):
+            if part is not None and not fits(part.shape, shape):
+                raise ValueError(f"the input has shape {part.shape}; expected () or {shape}, one for each neuron")
         return u
+
+    def voltage(self, y: Any, at: int = 0) -> Array:
+        """The voltage (mV) in compartment `at`, of those that have several."""
+        del at
+        return y.v
+
+    def put(self, y: Any, v: Array, at: int = 0) -> Any:
+        """`y` with the voltage `v` in compartment `at`."""
+        del at
+        return dataclasses.replace(y, v=v)
+
+    def settled(self, y: Any) -> Any:
+        """`y` with whatever has no motion of its own, but follows from the rest, put where it belongs."""
+        return y
 
 
 def as_rule(x: ArrayLike | AbstractInitializer | None, name: str) -> Array | AbstractInitializer | None:
@@ -123,6 +153,10 @@ class LeakyMembrane(VoltageMembrane):
     @property
     def _begin(self) -> Array:
         return self.v_rest
+
+    @property
+    def rate(self) -> Float[Array, "..."]:
+        return 1 / self.tau
 
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t

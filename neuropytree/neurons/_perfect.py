@@ -6,9 +6,9 @@ from jaxtyping import Array, ArrayLike, Float
 from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
-from ..integrate import Linear
+from ..integrate import AbstractStepper, Linear
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -56,6 +56,10 @@ class PerfectMembrane(VoltageMembrane):
     def _begin(self) -> Array:
         return jnp.zeros_like(self.tau)  # every voltage is at rest
 
+    @property
+    def rate(self) -> Float[Array, "..."]:
+        return jnp.zeros_like(self.tau)
+
     def vector_field(self, t: Scalar, y: Voltage, u: Drive) -> Voltage:
         del t
         current = u.i if u.g is None else u.i - u.g * y.v
@@ -81,7 +85,7 @@ def IF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Perfect (non-leaky) integrate-and-fire neurons,
 

@@ -5,8 +5,9 @@ from jaxtyping import Array, ArrayLike, Float
 from .._arguments import real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
+from ..integrate import AbstractStepper
 from ..surrogate import PiecewiseExp
-from ._compose import ResetKind, Stepper, Surrogate, compose
+from ._compose import ResetKind, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
 from ._refractory import RelativeRefractory
@@ -91,7 +92,7 @@ def QuaIF(
     reset: ResetKind = "hard",
     detach_reset: bool = False,
     surrogate: Surrogate = PiecewiseExp,
-    stepper: Stepper | None = None,
+    stepper: AbstractStepper | None = None,
 ) -> PointNeuron:
     r"""Quadratic integrate-and-fire neurons,
 

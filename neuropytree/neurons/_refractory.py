@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from .._arguments import real
 from .._types import Scalar, Spikes
@@ -35,11 +35,6 @@ class Refractory(eqx.Module):
     def init(self, shape: tuple[int, ...]) -> Int[Array, "..."]:
         """Steps left to hold: none."""
         return jnp.zeros(shape, jnp.int32)
-
-    def advance(self, left: Int[Array, "..."], spike: Spikes, dt: Scalar) -> Int[Array, "..."]:
-        """Steps left after this step and its spikes."""
-        fired: Bool[Array, ...] = spike if spike.dtype == bool else spike > 0
-        return jnp.where(fired, self.steps(dt), jnp.maximum(left - 1, 0))
 
     def steps(self, dt: Scalar) -> Int[Array, "..."]:
         """How many steps a spike holds the voltage for."""

@@ -4,31 +4,11 @@ import abc
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arguments import real
-from .._types import Spikes
-
-
-class VoltageChange(eqx.Module):
-    """What a reset does to the voltages of the neurons that spike.
-
-    **Arguments:**
-
-    - `amount`: in mV.
-    - `hard`: whether `amount` is what the voltage is set to; else it is what is subtracted.
-    """
-
-    amount: Float[Array, "..."]
-    hard: bool = eqx.field(static=True)
-
-    def __call__(self, v: Float[Array, "..."], spike: Spikes) -> Float[Array, "..."]:
-        """The voltages after the spikes."""
-        if self.hard:
-            return where_spike(spike, self.amount, v)
-        return jnp.where(spike, v - self.amount, v) if spike.dtype == bool else v - self.amount * spike
+from ..ops import VoltageChange
 
 
 class AbstractReset(eqx.Module):
@@ -137,22 +117,3 @@ class Jump(AbstractJump):
         if self.add is not None:
             x = x + self.add
         return x if self.floor is None else jnp.maximum(self.floor, x)
-
-
-def where_spike(spike: Spikes, after: Array, x: Array) -> Array:
-    """`after` where there is a spike, else `x`; for float spikes differentiable in them."""
-    return jnp.where(spike, after, x) if spike.dtype == bool else _interpolate(x, after, spike)
-
-
-@jax.custom_jvp
-def _interpolate(x: Array, after: Array, spike: Array) -> Array:
-    """`x + (after - x) * spike` for spikes of 0 or 1, exact, and finite where `x` is not."""
-    return jnp.where(spike > 0, after, x)
-
-
-@_interpolate.defjvp
-def _interpolate_jvp(primals: Any, tangents: Any) -> Any:
-    x, after, spike = primals
-    d_x, d_after, d_spike = tangents
-    tangent = (1 - spike) * d_x + spike * d_after + (after - x) * d_spike
-    return _interpolate(x, after, spike), jnp.broadcast_to(tangent, x.shape)

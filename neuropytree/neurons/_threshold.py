@@ -16,7 +16,8 @@ class AbstractThreshold(eqx.Module):
     """Where a point neuron spikes.
 
     A threshold reads the membrane: `level` is the voltage that the new voltage is compared with, after the membrane
-    has moved. `memoryless` says that spikes are just $v \\ge$ `level`, whatever the voltage was before.
+    has moved. `memoryless` says that spikes are just $v \\ge$ `level`, whatever the voltage was before; otherwise a
+    spike is where the voltage gets there from below.
     """
 
     memoryless: eqx.AbstractClassVar[bool]
@@ -35,26 +36,13 @@ class AbstractThreshold(eqx.Module):
     def base(self, y: Any) -> Float[Array, "..."]:
         """The threshold (mV) without what spikes have raised it by: from here a soft reset measures."""
 
-    @abc.abstractmethod
-    def spikes(
-        self,
-        old: Float[Array, "..."],
-        new: Float[Array, "..."],
-        before: Float[Array, "..."],
-        level: Float[Array, "..."],
-    ) -> Spikes:
-        """The spikes of a step that took the voltage from `old` to `new`, and the threshold from `before` to `level`.
-
-        Both thresholds with what spikes have raised them by.
-        """
+    def below(self, v: Float[Array, "..."], level: Float[Array, "..."]) -> Spikes:
+        """Which voltages are below the threshold `level`, in the form of spikes."""
+        return v < level if self.surrogate is None else 1 - self.surrogate(v - level)
 
     def silent(self, v: Float[Array, "..."]) -> Spikes:
         """No spikes, in the dtype that spikes of this threshold have."""
         return jnp.zeros_like(v, dtype=bool if self.surrogate is None else None)
-
-
-def _above(v: Array, level: Array, surrogate: AbstractSurrogate | None) -> Spikes:
-    return v >= level if surrogate is None else surrogate(v - level)
 
 
 class Threshold(AbstractThreshold):
@@ -89,10 +77,6 @@ class Threshold(AbstractThreshold):
     def base(self, y: Any) -> Float[Array, "..."]:
         del y
         return self.v_th
-
-    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
-        del old, before
-        return _above(new, level, self.surrogate)
 
 
 class AdaptiveThreshold(AbstractThreshold):
@@ -134,10 +118,6 @@ class AdaptiveThreshold(AbstractThreshold):
         del y
         return self.v_th
 
-    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
-        del old, before
-        return _above(new, level, self.surrogate)
-
 
 class StateThreshold(AbstractThreshold):
     r"""A neuron spikes where $v \ge v_\mathrm{th}$, and $v_\mathrm{th}$ is itself a variable of the membrane.
@@ -174,7 +154,3 @@ class StateThreshold(AbstractThreshold):
 
     def base(self, y: Any) -> Float[Array, "..."]:
         return y.v_th
-
-    def spikes(self, old: Array, new: Array, before: Array, level: Array) -> Spikes:
-        del old, before
-        return _above(new, level, self.surrogate)

@@ -1,5 +1,6 @@
 """Sparse, event-driven operators with every JAX transformation."""
 
+from ._append import append_events as append_events
 from ._bsr import bsr_matmat as bsr_matmat
 from ._bsr import bsr_matvec as bsr_matvec
 from ._bsr import bsr_outer as bsr_outer
@@ -10,6 +11,7 @@ from ._common import Impl as Impl
 from ._common import as_events as as_events
 from ._common import check_shape as check_shape
 from ._common import implementation as implementation
+from ._common import kernel_report as kernel_report
 from ._compact import CompactEvents as CompactEvents
 from ._compact import compact as compact
 from ._compact import csr_matvec_compact as csr_matvec_compact
@@ -25,6 +27,9 @@ from ._coo import coo_outer as coo_outer
 from ._coo import coo_outer_matmat as coo_outer_matmat
 from ._coo import coo_transposed_matmat as coo_transposed_matmat
 from ._coo import coo_transposed_matvec as coo_transposed_matvec
+from ._count import count_events as count_events
+from ._count_laws import stream_binomial as stream_binomial
+from ._count_laws import stream_poisson as stream_poisson
 from ._csc import csr_to_csc as csr_to_csc
 from ._csr import csr_matmat as csr_matmat
 from ._csr import csr_matvec as csr_matvec
@@ -42,8 +47,13 @@ from ._dense import dense_outer as dense_outer
 from ._dense import dense_outer_matmat as dense_outer_matmat
 from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
+from ._due import events_due as events_due
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
+from ._fire import Fired as Fired
+from ._fire import VoltageChange as VoltageChange
+from ._fire import fire as fire
+from ._fire import where_spike as where_spike
 from ._jit import Law as Law
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
@@ -60,7 +70,13 @@ from ._random import counter_exponential as counter_exponential
 from ._random import counter_integers as counter_integers
 from ._random import counter_normal as counter_normal
 from ._random import counter_uniform as counter_uniform
+from ._random import element_numbers as element_numbers
+from ._random import stream_words as stream_words
 from ._reduce import csr_reduce_columns as csr_reduce_columns
 from ._reduce import csr_reduce_rows as csr_reduce_rows
 from ._reduce import csr_softmax_columns as csr_softmax_columns
 from ._reduce import csr_softmax_rows as csr_softmax_rows
+from ._varying import varies as varies
+from ._varying import varies_more as varies_more
+from ._varying import vary_as as vary_as
+from ._varying import varying_axes as varying_axes

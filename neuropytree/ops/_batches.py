@@ -1,7 +1,9 @@
 """Batches of any form as rows of matrices, for kernels that take one item after the other."""
 
+import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,35 @@ from jaxtyping import Array
 
 Shape = tuple[int, ...]
 Rows = tuple[Array, tuple[int, int]]  # rows, and `(d, m)`: element `n` of a flat batch is row `(n // d) % m`
+
+
+def mapped(function: Callable[..., list[Array]], batch: Shape, *operands: Array) -> list[Array]:
+    """`function` of each element of a batch, in plain JAX; operands have its dimensions, of size 1 or of that in it."""
+    if not batch:
+        return function(*operands)
+    axes = [0 if x.shape[0] == batch[0] else None for x in operands]
+    one = [x if axis == 0 else jnp.squeeze(x, 0) for x, axis in zip(operands, axes, strict=True)]
+    return jax.vmap(functools.partial(mapped, function, batch[1:]), axes)(*one)
+
+
+def item_by_item(
+    item: Callable[..., list[Array]], avals: Any, batch: Shape, in_place: int, *operands: Array
+) -> list[Array]:
+    """`item(operands updated in place and memory for the other results, *other operands)`, all flat, for each element
+    of a batch, one after the other; `avals` are the results of all."""
+    if (full := math.prod(batch)) == 1:
+        results = item([x.reshape(-1) for x in operands[:in_place]], *(x.reshape(-1) for x in operands[in_place:]))
+    else:
+        updated = [jnp.broadcast_to(x, aval.shape) for x, aval in zip(operands[:in_place], avals, strict=False)]
+        updated += [jnp.zeros(x.shape, x.dtype) for x in avals[in_place:]]
+        rows = [[flat_rows(x, batch) for x in xs] for xs in (updated, operands[in_place:])]
+        results = one_by_one(item, full, *rows)
+    return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
+
+
+def leading(x: Array, dim: int | None) -> Array:
+    """An operand with a first dimension for its batch, of size 1 if it has none."""
+    return jnp.expand_dims(x, 0) if dim is None else jnp.moveaxis(x, dim, 0)
 
 
 def flat_rows(x: Array, batch: Shape) -> Rows:

@@ -35,6 +35,25 @@ def implementation(impl: Impl = "auto", dtype: Any = np.float32) -> str:
     return "reference" if impl == "reference" or why else "taichi"
 
 
+def kernel_report() -> list[tuple[str, str]]:
+    """Whether the native kernels work here, or why not and what to do about it: headings and what stands under them.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        for heading, text in npt.ops.kernel_report():
+            print(heading, text)
+        ```
+    """
+    bridge = _bridge.load()
+    if bridge.available and kernels():
+        built = ", ".join(f"{name} {version}" for name, version in bridge.build.items() if isinstance(version, str))
+        return [("kernels", f"{len(kernels())} native operators work ({built})")]
+    why = f"none: {bridge.reason}; the reference operators run instead"
+    return [("kernels", why), ("what to do", bridge.remedy)]
+
+
 def times(w: Array, x: Array) -> Array:
     """`w * x`, and 0 where `x` is, whatever `w`."""
     return jnp.where(x, w, jnp.zeros_like(w)) if x.dtype == bool else jnp.where(x != 0, w * x, jnp.zeros_like(w * x))

@@ -255,9 +255,11 @@ class CustomOp:
     # What follows are the rules that `_ffi.custom` asks for.
 
     def outputs(self, avals: Any, static: Static) -> list[jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of the results, for operands of such."""
         return self._shapes(tuple(avals), static)[0]
 
     def plain(self, operands: Any, static: Static) -> list[Array]:
+        """The results by the reference."""
         assert self._reference is not None  # `kernel` refused
         return _listed(self._reference(*operands, **_named(static)))
 
@@ -285,11 +287,10 @@ class CustomOp:
         return _compiler.load(self._kernel_name, request, len(avals), tuple(zip(codes, ranks, strict=True)))
 
     def jvp(self, primals: Any, tangents: Any, impl: str, static: Static) -> tuple[list[Array], list[Array]]:
+        """The results and their tangents. **Raises:** `TypeError` without a rule for that."""
         if self._jvp is None:
-            raise TypeError(
-                f"{self._name} has no derivative: give custom_op jvp=, a function (primals, tangents) -> (results, "
-                "tangents), or 'reference'"
-            )
+            wanted = "a function (primals, tangents) -> (results, tangents), or 'reference'"
+            raise TypeError(f"{self._name} has no derivative: give custom_op jvp=, {wanted}")
         if self._jvp == "reference":
             _, moves = jax.jvp(lambda *operands: self.plain(operands, static), tuple(primals), tuple(tangents))
             return custom(self, *primals, impl=impl, static=static), moves
@@ -308,6 +309,7 @@ class CustomOp:
         return out, moves
 
     def transpose(self, cts: Any, operands: Any, unknown: Any, static: Static) -> list[Any]:
+        """The cotangents of the operands that are `unknown`. **Raises:** `TypeError` without a rule for that."""
         places = [i for i, u in enumerate(unknown) if u]
         if self._transpose is None:
             raise TypeError(
@@ -336,6 +338,7 @@ class CustomOp:
         return [x if u else None for x, u in zip(out, unknown, strict=True)]
 
     def batch(self, size: int, mapped: Any, operands: Any, impl: str, static: Static) -> tuple[list[Array], list[bool]]:
+        """The results of a batch, and which of them have its axis. **Raises:** `TypeError` without a rule for that."""
         if self._batching is None:
             raise TypeError(
                 f"{self._name} has no rule for jax.vmap: give custom_op batching=, 'sequential', 'reference' or a "

@@ -24,7 +24,8 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
 
 from . import _bridge
-from ._batches import Shape, flat_rows, one_by_one, row_plan
+from ._batches import Shape, flat_rows, item_by_item, leading, mapped, one_by_one, row_plan
+from ._varying import axes_of, vary_as
 
 
 @functools.cache
@@ -43,21 +44,12 @@ class _Operator(Primitive):
     what is the same on all devices then gets the sum of its cotangents, as for JAX's own operations."""
 
     def bind(self, *operands: Any, **params: Any) -> Any:
-        axes = [_varying(x) for x in operands]
+        axes = [axes_of(x) for x in operands]
         every = frozenset().union(*axes)
         if every:
             missing = [tuple(sorted(every - own, key=str)) for own in axes]
             operands = tuple(jax.lax.pcast(x, m, to="varying") for x, m in zip(operands, missing, strict=True))
         return super().bind(*operands, **params)
-
-
-def _varying(x: Any) -> frozenset[Any]:
-    """The mesh axes of `jax.shard_map` over which a value varies."""
-    return _axes(jax.typeof(x))
-
-
-def _axes(of: Any) -> frozenset[Any]:
-    return of.mat.varying if hasattr(of, "mat") else getattr(of, "vma", frozenset())
 
 
 def export_checks() -> list[Any]:
@@ -144,7 +136,8 @@ def make_operator(
         now = True if pays is None or impl == "taichi" else pays(*operands[:3], **static)
         if isinstance(now, bool):
             return (native if now else other)(*operands)
-        return jax.lax.cond(now, native, other, *operands)
+        form = jax.eval_shape(other, *operands)  # inside `jax.shard_map` branches vary over the same devices
+        return jax.lax.cond(now, lambda *operands: vary_as(native(*operands), form), other, *operands)
 
     def native(ctx: Any, into: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., Array] | None:
         if any(not isinstance(n, int) for x in ctx.avals_in for n in x.shape):
@@ -191,7 +184,7 @@ def make_operator(
                 return bind(*(x if d is None else at(x, axis=d) for x, d in zip(operands, dims, strict=True)), **params)
 
             return jax.lax.map(item, jnp.arange(size)), 0
-        moved = [*map(_leading, operands[:3], dims[:3])]
+        moved = [*map(leading, operands[:3], dims[:3])]
         moved[0] = jnp.broadcast_to(moved[0], (size, *moved[0].shape[1:]))
         return bind(*moved, *operands[3:], **(params | {"batch": (size, *params["batch"])})), 0
 
@@ -263,7 +256,11 @@ def _make_fence() -> Primitive:
     operator.def_abstract_eval(lambda *avals: list(avals))
 
     def lower_cpu(ctx: Any, *operands: Any) -> Any:
-        if name not in kernels() or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}:
+        if (
+            _divides(ctx)
+            or name not in kernels()
+            or not {x.dtype.name for x in ctx.avals_in} <= {"float32", "float64", "int32", "bool"}
+        ):
             return list(operands)
         out = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in ctx.avals_in]
         call = jax.ffi.ffi_call(name, out, input_output_aliases={i: i for i in range(len(out))})
@@ -287,6 +284,8 @@ def make_function(
     kernel: Callable[..., str | None],
     in_place: int = 0,
     by_item: bool = True,
+    prepare: Callable[..., tuple[Array, ...]] | None = None,
+    divisible: bool = False,
 ) -> Primitive:
     """A primitive `(*operands; batch, impl, **static) -> results` that one native kernel computes.
 
@@ -300,21 +299,15 @@ def make_function(
       `None`. It gets every operand as a vector.
     - `in_place`: how many results are the first operands, updated.
     - `by_item`: whether the kernel is called for each element of a batch; otherwise a batch takes the reference.
+    - `prepare`: `(*operands, **static)` to the operands of the kernel, in plain JAX with numbers of 64 bits.
+    - `divisible`: whether the reference runs where XLA divides arrays among devices, as it can't divide a kernel.
     """
     function = _Operator(name)
     function.multiple_results = True
 
     def plain(*operands: Array, batch: Shape, impl: str, **static: Any) -> list[Array]:
         del impl
-
-        def level(sizes: Shape, *xs: Array) -> list[Array]:
-            if not sizes:
-                return list(reference(*xs, **static))
-            axes = [0 if x.shape[0] == sizes[0] else None for x in xs]
-            one = [x if axis == 0 else jnp.squeeze(x, 0) for x, axis in zip(xs, axes, strict=True)]
-            return jax.vmap(functools.partial(level, sizes[1:]), axes)(*one)
-
-        return level(batch, *operands)
+        return mapped(lambda *xs: list(reference(*xs, **static)), batch, *operands)
 
     def abstract(*avals: Any, **params: Any) -> list[ShapedArray]:
         out = jax.make_jaxpr(functools.partial(plain, **params))(*avals).out_avals
@@ -324,25 +317,20 @@ def make_function(
         aliases = {i: i for i in range(in_place)}
         return list(jax.ffi.ffi_call(target, out, input_output_aliases=aliases)(*updated[:in_place], *others))
 
-    def every(target: str, avals: Any, batch: Shape, *operands: Array) -> list[Array]:
-        full, levels = math.prod(batch), len(batch)
-        out = [jax.ShapeDtypeStruct((math.prod(x.shape[levels:]),), x.dtype) for x in avals]
-        item = functools.partial(call, target, out)
-        if full == 1:
-            results = item([x.reshape(-1) for x in operands[:in_place]], *(x.reshape(-1) for x in operands[in_place:]))
-        else:
-            updated = [jnp.broadcast_to(x, aval.shape) for x, aval in zip(operands[:in_place], avals, strict=False)]
-            updated += [jnp.zeros(x.shape, x.dtype) for x in avals[in_place:]]
-            rows = [[flat_rows(x, batch) for x in xs] for xs in (updated, operands[in_place:])]
-            results = one_by_one(item, full, *rows)
-        return [x.reshape(aval.shape) for x, aval in zip(results, avals, strict=True)]
+    def every(target: str, avals: Any, batch: Shape, *operands: Array, **static: Any) -> list[Array]:
+        out = [jax.ShapeDtypeStruct((math.prod(x.shape[len(batch) :]),), x.dtype) for x in avals]
+        items = functools.partial(item_by_item, functools.partial(call, target, out), avals, batch, in_place)
+        if prepare is None:
+            return items(*operands)
+        with jax.enable_x64(True):
+            return items(*prepare(*operands, **static))
 
     def native(ctx: Any, *_: Any, batch: Shape, impl: str, **static: Any) -> Callable[..., list[Array]] | None:
-        if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item):
+        if math.prod(batch) == 0 or (math.prod(batch) > 1 and not by_item) or (divisible and _divides(ctx)):
             return functools.partial(plain, batch=batch, impl=impl, **static)
         items = [x.update(shape=x.shape[len(batch) :]) for x in ctx.avals_in]
         target = kernel(*items, **static)
-        return functools.partial(every, target, ctx.avals_out, batch) if target in kernels() else None
+        return functools.partial(every, target, ctx.avals_out, batch, **static) if target in kernels() else None
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> tuple[list[Array], list[Any]]:
         moved = [i for i, d in enumerate(tangents) if type(d) is not ad.Zero]
@@ -359,7 +347,7 @@ def make_function(
 
     def batcher(operands: Any, dims: Any, *, batch: Shape, **params: Any) -> tuple[list[Array], list[int]]:
         (size,) = {x.shape[d] for x, d in zip(operands, dims, strict=True) if d is not None}
-        out = function.bind(*map(_leading, operands, dims), batch=(size, *batch), **params)
+        out = function.bind(*map(leading, operands, dims), batch=(size, *batch), **params)
         return out, [0] * len(out)
 
     function.def_impl(_eager(function))
@@ -370,14 +358,17 @@ def make_function(
     return function
 
 
-def _leading(x: Array, dim: int | None) -> Array:
-    """An operand with a first dimension for its batch, of size 1 if it has none."""
-    return jnp.expand_dims(x, 0) if dim is None else jnp.moveaxis(x, dim, 0)
+def _divides(ctx: Any) -> bool:
+    """Whether XLA divides the arrays of a program among devices, and not a `jax.shard_map` around it all."""
+    place = ctx.module_context.axis_context
+    if not hasattr(place, "mesh"):
+        return getattr(place, "num_devices", 1) > 1
+    return math.prod(n for axis, n in place.mesh.shape.items() if axis not in place.manual_axes) > 1
 
 
 def _struct(aval: Any) -> jax.ShapeDtypeStruct:
     place: dict[str, Any] = {}
-    if _axes(aval):  # inside `jax.shard_map`
+    if axes_of(aval):  # inside `jax.shard_map`
         own = {"manual_axis_type": aval.mat} if hasattr(aval, "mat") else {"vma": aval.vma}
         place = {"sharding": aval.sharding, **own}
     return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type, **place)
@@ -408,7 +399,7 @@ def _make_custom() -> Primitive:
 
     def abstract(*avals: Any, rules: Rules, static: Any, **_: Any) -> list[ShapedArray]:
         out = rules.outputs(avals, static)
-        axes = tuple(sorted(frozenset().union(*map(_axes, avals)), key=str))
+        axes = tuple(sorted(frozenset().union(*map(axes_of, avals)), key=str))
         if not axes:
             return [ShapedArray(x.shape, x.dtype) for x in out]
         varying = lambda: [jax.lax.pcast(jnp.zeros(x.shape, x.dtype), axes, to="varying") for x in out]  # noqa: E731

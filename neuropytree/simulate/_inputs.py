@@ -1,95 +1,118 @@
-"""What drives a run: a constant, an array over time, or a function of the tick."""
+"""What drives a run: constants, series over time, and functions of the tick."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array
 
-from .._errors import listing
+from .._errors import check_function, listing
+from .._series import Series, is_list, numbers
 from .._types import AbstractDynamics, Tick
 
 
 class Inputs(eqx.Module):
-    """Inputs of a run, sorted by kind. `series` has time as axis 0 of its leaves and `None` where a leaf is "
-    "constant."""
+    """The inputs of a run: of each leaf, one of three kinds, and `None` for the other two."""
 
-    constant: Any
-    series: Any
-    function: Callable[[Tick], Any] | None
+    structure: Any = eqx.field(static=True)
+    constants: list[Array | None]
+    series: list[Any]
+    functions: list[Any]
 
-    def at(self, tick: Tick, now: Any) -> Any:
-        """The input of one step; `now` is the slice of `series` for it."""
-        return eqx.combine(self.constant, now) if self.function is None else self.function(tick)
+    def at(self, tick: Tick, rows: list[Any]) -> Any:
+        """The input of one step; `rows` are those of `series`."""
+        leaves = []
+        for constant, row, function in zip(self.constants, rows, self.functions, strict=True):
+            made = None if function is None else jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+            leaves.append(constant if constant is not None else row if row is not None else made)
+        return jax.tree.unflatten(self.structure, leaves)
 
 
 def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callable[[], Tick]) -> Inputs:
-    """Checks `inputs` against the shapes that the model takes, and tells constants from series.
+    """Checks `inputs` against the shapes that the model takes, and sorts them by kind.
 
-    **Raises:** `ValueError` naming the input whose shape doesn't fit.
+    **Raises:** `ValueError` or `TypeError` naming the input that doesn't fit.
     """
-    if callable(inputs) and not isinstance(inputs, jax.Array | np.ndarray):
-        shapes = eqx.filter_eval_shape(lambda: inputs(tick()))
-        _classify(model, shapes, None)
-        return Inputs(None, None, inputs)
-    inputs = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(_number(x)), inputs)
-    mask = _classify(model, inputs, n_steps)
-    series, constant = eqx.partition(inputs, mask)
-    return Inputs(constant, series, None)
+    leaves, structure = jax.tree.flatten(inputs, is_leaf=_is_leaf)
+    paths = [_spoken(path) for path, _ in jax.tree_util.tree_leaves_with_path(inputs, is_leaf=_is_leaf)]
+    found = Inputs(structure=structure, constants=[], series=[], functions=[])
+    for name, leaf in zip(paths, leaves, strict=True):
+        if isinstance(leaf, Series) and len(leaf) != n_steps:
+            raise ValueError(
+                f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
+            )
+        function = callable(leaf) and not isinstance(leaf, Series)
+        found.constants.append(None if function or isinstance(leaf, Series) else numbers(leaf, name))
+        found.series.append(leaf.x if isinstance(leaf, Series) else None)
+        found.functions.append(check_function(name, leaf, "tick") if function else None)
+    forms = []
+    for leaf, series, function in zip(found.constants, found.series, found.functions, strict=True):
+        if function is not None:
+            leaf = eqx.filter_eval_shape(lambda f=function: jax.tree.map(lambda x: numbers(x, "an input"), f(tick())))
+        elif series is not None:
+            leaf = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), series)
+        forms.append(leaf)
+    _check_shapes(model.input_shape, jax.tree.unflatten(structure, forms))
+    return found
 
 
-def _number(x: Any) -> np.ndarray:
-    array = np.asarray(x)
-    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-        raise TypeError(f"an input is a {type(x).__name__}; expected numbers, arrays, or a function of the tick")
-    number = isinstance(x, int | float) and not isinstance(x, bool)  # 20 and 20.0 are the same input
-    return array.astype(jnp.result_type(float)) if number or np.issubdtype(array.dtype, np.floating) else array
+def _is_leaf(x: Any) -> bool:
+    return isinstance(x, Series) or callable(x) or is_list(x)
 
 
-def _classify(model: AbstractDynamics, inputs: Any, n_steps: int | None) -> Any:
-    """For each leaf, whether it is a series; `n_steps` is `None` where none may be."""
-    shapes = model.input_shape
+def _spoken(path: Any) -> str:
+    return f"input '{jax.tree_util.keystr(path, simple=True, separator='.')}'" if path else "the input"
+
+
+def _check_shapes(shapes: Any, inputs: Any) -> None:
     if inputs is None:
-        return None
+        return
     if not isinstance(shapes, dict):
-        return _classify_tree("the input", inputs, shapes, n_steps)
+        if shapes is not None and isinstance(inputs, Mapping):
+            raise ValueError(
+                f"the input is a dictionary with {listing(inputs)}; expected a number or an array, for one population"
+            )
+        return _check_tree("the input", inputs, shapes)
     if not isinstance(inputs, Mapping):
         raise ValueError(f"inputs is a {type(inputs).__name__}; expected a dictionary with any of {listing(shapes)}")
-    unknown = [name for name in inputs if name not in shapes]
-    if unknown:
+    if unknown := [name for name in inputs if name not in shapes]:
         raise ValueError(f"inputs has {listing(unknown)}, but the model takes {listing(shapes)}")
-    return {name: _classify_tree(f"input '{name}'", x, shapes[name], n_steps) for name, x in inputs.items()}
+    for name, x in inputs.items():
+        _check_tree(f"input '{name}'", x, shapes[name])
 
 
-def _classify_tree(name: str, tree: Any, shape: Any, n_steps: int | None) -> Any:
-    return jax.tree.map(lambda leaf: _is_series(name, tuple(leaf.shape), shape, n_steps), tree)
-
-
-def _is_series(name: str, got: tuple[int, ...], shape: Any, n_steps: int | None) -> bool:
+def _check_tree(name: str, tree: Any, shape: Any) -> None:
+    """**Raises:** `ValueError` for an array that one step's input can't be."""
     if shape is None:
-        return n_steps is not None and len(got) > 0 and got[0] == n_steps
+        return
     first, *others = shape if isinstance(shape, list) else [shape]
-
-    def taken(x: tuple[int, ...]) -> bool:
-        return _broadcasts(x, first) or any(len(x) == len(other) and _broadcasts(x, other) for other in others)
-
-    constant, series = taken(got), n_steps is not None and len(got) > 0 and got[0] == n_steps and taken(got[1:])
-    if constant and series and n_steps != 1 and len(got) in map(len, (first, *others)):
-        say = f"give a series the shape ({n_steps}, 1) or {(n_steps, *first)}"
-        if len(got) > len(first):
-            say = "say which by a function of the tick, lambda tick: x or lambda tick: x[tick.index]"
-        raise ValueError(
-            f"{name} has shape {got}, which is one value for each of {n_steps} neurons and one for each of "
-            f"{n_steps} steps; {say}"
-        )
-    if not constant and not series:
-        shapes = " or ".join(["()", *(str(one) for one in (first, *others))])
-        over_time = "" if n_steps is None else f", or over time ({n_steps},) or {(n_steps, *first)}"
-        raise ValueError(f"{name} has shape {got}; expected {shapes} for a constant{over_time}")
-    return series and not constant
+    for leaf in jax.tree.leaves(tree):
+        got = tuple(leaf.shape)
+        if not _broadcasts(got, first) and not any(len(got) == len(o) and _broadcasts(got, o) for o in others):
+            expected = " or ".join(["()", *(str(one) for one in (first, *others))])
+            raise ValueError(
+                f"{name} has shape {got} in a step; expected {expected}. An array is the same in every step: "
+                "npt.Series(x) says that its rows are those of the steps"
+            )
 
 
 def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))
+
+
+def closes_over_tracers(function: Any) -> bool:
+    """Whether a function holds values of a transformation that is under way."""
+    cells = getattr(function, "__closure__", None) or ()
+    held = [cell.cell_contents for cell in cells if _filled(cell)]
+    parts = [getattr(function, name, None) for name in ("args", "keywords", "__self__", "__defaults__")]
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves([held, parts]))
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

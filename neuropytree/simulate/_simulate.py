@@ -1,6 +1,7 @@
 """The driver: a scan over the steps of a model."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,73 +11,67 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import broken, broken_message, check_dt, first_step, guard, whole_steps
-from .._errors import check_key
+from .._check import as_dt, broken_message, check_dt, first_step, whole_number, whole_steps
+from .._errors import check_key, listing
+from .._scan import guard
+from .._time import time_stamps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..integrate import AbstractStepper
-from ._inputs import Inputs, sort_inputs
-from ._progress import progress_bar
+from ..record import AbstractSink, EventList, Events, Probe
+from . import _programs
+from ._inputs import sort_inputs
+from ._pieces import in_pieces, warn_of_lost
+from ._recording import recording
+from ._run import Run
 
-Record = Sequence[str] | Callable[[State, Output], PyTree]
+Record = Sequence[str | Probe | Events] | Mapping[str, Any] | Callable[[State, Output], PyTree]
 
 
 class Solution(eqx.Module):
     """What `simulate` returns.
 
-    - `ts`: time of each record in ms, at the end of the step that was recorded.
-    - `out`: records, time as axis 0: a dictionary by path, or what the recording function returned.
+    - `out`: records, time as axis 0: a dictionary by name, or what the recording function returned; an `EventList` for
+      `Events`. `None` where they have gone to a sink.
     - `state`: the state after the last step.
+    - `start`: number of the first step.
+    - `n_steps`, `dt`, `every`: how many steps there were, of how many ms, and after how many records were taken.
+    - `intervals`: the same for records that have an interval of their own, by name.
     """
 
-    ts: Float[Array | np.ndarray, " records"]
     out: Any
     state: State
-
-
-class _Run(eqx.Module):
-    """Everything that a compiled run is made from."""
-
-    model: AbstractDynamics
-    inputs: Inputs
-    key: Key[Array, ""] | None
+    start: Int[Array, ""] | int
+    n_steps: int = eqx.field(static=True)
     dt: float = eqx.field(static=True)
     every: int = eqx.field(static=True)
-    record: tuple[str, ...] | Callable[[State, Output], PyTree] = eqx.field(static=True)
+    intervals: tuple[tuple[str, int], ...] = eqx.field(static=True)
 
-    def tick(self, index: Int[Array, ""]) -> Tick:
-        return Tick.at(index, dt=self.dt, key=self.key)
+    @property
+    def steps(self) -> Int[Array, ""] | int:
+        """How many steps have been done, counted from step 0: the `start` of a run that goes on."""
+        return self.start + self.n_steps
 
-    def step(self, state: State, index: Int[Array, ""], now: Any) -> tuple[State, Output]:
-        tick = self.tick(index)
-        return self.model.step(state, self.inputs.at(tick, now), tick)
+    @property
+    def ts(self) -> Float[Array | np.ndarray, " records"]:
+        """Times of the records (ms), each the end of its step: float64, on the host where `start` is known."""
+        return self._ends(self.every)
 
-    def observe(self, state: State, output: Output) -> PyTree:
-        if callable(self.record):
-            return self.record(state, output)
-        return {path: self.model.read(path, state, output) for path in self.record}
+    def times(self, name: str) -> Float[Array | np.ndarray, " records"]:
+        """Times of the record `name` (ms), which may have an interval of its own; of its events, if it is a list.
 
-    def block(self, state: State, start: Int[Array, ""], series: Any) -> tuple[State, PyTree]:
-        """`every` steps and one record; `series` has `every` rows."""
-        if self.every == 1:
-            state, output = self.step(state, start, jax.tree.map(lambda x: x[0], series))
-            return state, self.observe(state, output)
+        **Raises:** `ValueError` if there is no record of that name.
+        """
+        records = self.out if isinstance(self.out, dict) else {}
+        if name not in records:
+            raise ValueError(f"there is no record '{name}'; there are {listing(records)}")
+        if isinstance(records[name], EventList):
+            return records[name].ts
+        return self._ends(dict(self.intervals).get(name, self.every))
 
-        def body(carry: State, x: Any) -> tuple[State, None]:
-            k, now = x
-            return self.step(carry, start + k, now)[0], None
-
-        *_, last = ks = jnp.arange(self.every, dtype=jnp.int32)
-        early = jax.tree.map(lambda x: x[:-1], series)
-        state, _ = jax.lax.scan(body, state, (jnp.stack(ks[:-1]), early))
-        state, output = self.step(state, start + last, jax.tree.map(lambda x: x[-1], series))
-        return state, self.observe(state, output)
-
-    def ends(self, starts: Int[Array, " records"]) -> Float[Array, " records"]:
-        """Times at which the blocks that begin with these steps end."""
-        return (starts + self.every).astype(jnp.result_type(float)) * self.dt
-
-    def blocks(self, series: Any) -> Any:
-        return jax.tree.map(lambda x: x.reshape(-1, self.every, *x.shape[1:]), series)
+    def _ends(self, every: int) -> Any:
+        if jnp.ndim(self.start):  # of several runs, by `jax.vmap`
+            return np.stack([time_stamps(start, self.dt, self.n_steps, every) for start in np.asarray(self.start)])
+        return time_stamps(self.start, self.dt, self.n_steps, every)
 
 
 def simulate(
@@ -90,29 +85,34 @@ def simulate(
     every: int = 1,
     start: int | Int[Array, ""] = 0,
     chunk: int | None = None,
+    sink: AbstractSink | None = None,
     key: Key[Array, ""] | None = None,
     progress: bool = False,
 ) -> Solution:
     r"""Runs a model for `duration` ms and records what is asked for.
 
-    Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$. Compiled once for each model structure, number
-    of steps and record; other values of parameters, inputs, start, state and key compile nothing. Works inside
-    `jax.jit`, `jax.vmap` and `jax.grad`.
+    Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$; what is recorded of it is the state at its end.
+    Compiled once for each model structure, number of steps and record; other values of parameters, inputs, start,
+    state and key compile nothing. A function as input or record is told apart by identity: define it once, outside of
+    a loop that calls `simulate`. Works inside `jax.jit`, `jax.vmap`, `jax.grad` and `jax.shard_map`.
 
     **Arguments:**
 
     - `model`: any `AbstractDynamics`: a network, a cell, your own.
     - `state`: from `model.init(dt=dt)`, or that of an earlier solution.
-    - `inputs`: for every step the same pytree; arrays over time, with one row for each step as axis 0 (leaves may be
-      mixed); or a function of the tick. In a network a dictionary by population.
+    - `inputs`: a number or an array is the same in every step; `npt.Series(x)` has a row for each step; a function of
+      the tick is called in every step. In a network a dictionary of such by node and by port, `{"E": 20.0, "E.exc":
+      npt.Series(arrivals)}`.
     - `dt`: length of a step (ms).
     - `duration`: length of the run (ms), a whole number of steps.
-    - `record`: paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`, `"v"`), or a
-      function of (state, output). Nothing by default.
+    - `record`: a list of paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`,
+      `"v"`), of `npt.Probe` and `npt.Events`; or a dictionary of such by names of your own; or a function of (state,
+      output). Nothing by default.
     - `every`: record after every so many steps; the number of steps must be a multiple.
-    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
+    - `start`: number of the first step; to go on from an earlier run, its `steps`.
     - `chunk`: run in compiled pieces of so many steps, a multiple of `every`, and move the records to host memory as
       they come. The result is bitwise the same.
+    - `sink`: where the records of each chunk go, instead of to memory, such as `npt.record.NpyBlocks(folder)`.
     - `key`: random key of the run, for noise. What is drawn depends on (key, step, place) alone.
     - `progress`: show a progress bar; runs in chunks.
 
@@ -120,8 +120,8 @@ def simulate(
 
     **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps,
     a dt other than the state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which
-    a variable became non-finite, naming it and the step (inside another transformation, `equinox.error_if` names the
-    variable).
+    a variable became non-finite, naming it and the step (inside another transformation, an error at run time names the
+    variable). Warns of events that a list had no room for.
 
     !!! example
 
@@ -129,109 +129,85 @@ def simulate(
         import neuropytree as npt
         cell = npt.neurons.LIF(10, t_ref=2.0)
         sol = npt.simulate(cell, cell.init(dt=0.1), 30.0, dt=0.1, duration=100.0, record=["v", "spike"])
-        sol = npt.simulate(cell, sol.state, 30.0, dt=0.1, duration=50.0, start=1000)
+        sol = npt.simulate(cell, sol.state, 30.0, dt=0.1, duration=50.0, start=sol.steps)
         ```
     """
-    n_steps = whole_steps(duration, dt)
-    dt = float(dt)
+    n_steps, dt = whole_steps(duration, dt), as_dt(dt)
     check_dt(state, dt)
-    _check_pieces(n_steps, every, chunk, progress)
+    records = recording(record, whole_number("every", every))
+    chunk = None if chunk is None else whole_number("chunk", chunk)
+    records.check(n_steps, chunk)
     check_key(key)
-    start = first_step(start, n_steps)
+    if sink is not None and (not isinstance(sink, AbstractSink) or chunk is None):
+        raise TypeError(f"sink is {sink!r} and chunk {chunk}; a sink is an npt.record.AbstractSink, and needs a chunk")
+    first = first_step(start, n_steps)
     model, state = _strong(model), _strong(state)
-    sorted_inputs = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
-    run = _Run(model, sorted_inputs, key, dt, every, record if callable(record) else _paths(record))
-    traced = any(isinstance(x, Tracer) for x in jax.tree.leaves((run, state, start)))
+    given = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
+    run = Run(model=model, inputs=given, recording=records, key=key, dt=dt)
     if chunk is None and not progress:
-        ts, out, final, flags = _whole(run, state, start, n_steps)
-        if traced:
-            final = guard(state, final, dt)
-        else:
-            _raise_if_broken(run, state, flags, start, n_steps, 0)
-        return Solution(ts, out, final)
+        taken, lists, final = _at_once(run, state, first, n_steps)
+    else:
+        taken, lists, final = _piece_by_piece(run, state, first, n_steps, chunk=chunk, sink=sink, progress=progress)
+    intervals = zip(records.names, (probe.every for probe in records.probes), strict=True)
+    return Solution(
+        out=None if sink is not None else records.named(taken, _event_lists(run, lists, first, n_steps)),
+        state=final,
+        start=first if isinstance(first, Tracer) else int(first),
+        n_steps=n_steps,
+        dt=dt,
+        every=every,
+        intervals=tuple((name, own) for name, own in intervals if own),
+    )
+
+
+Parts = tuple[list[PyTree], list[dict[str, Any]], State]  # records, lists of events, the state at the end
+
+
+def _at_once(run: Run, state: State, first: Array, n_steps: int) -> Parts:
+    traced = _programs.is_traced(run, state, first)
+    done = _programs.whole(run, state, first, n_steps, traced=traced)
     if traced:
+        messages = [broken_message(state, n, None, run.dt) for n in range(len(done.broken))]
+        return done.taken, done.held, guard(done.state, done.broken, messages)
+    _raise_if_broken(run, state, done.broken, int(first), n_steps, 0)
+    return done.taken, [_trimmed(held) for held in done.held], done.state
+
+
+def _piece_by_piece(
+    run: Run, state: State, first: Array, n_steps: int, *, chunk: int | None, sink: AbstractSink | None, progress: bool
+) -> Parts:
+    if _programs.is_traced(run, state, first):
         raise ValueError(
             "chunk= and progress= run pieces from the host; leave them out inside jax.jit, jax.vmap and jax.grad"
         )
-    piece = min(n_steps, chunk or every * -(-n_steps // (100 * every)))
-    return _pieces(run, state, int(start), n_steps, piece, progress)
+    block = run.recording.block
+    piece = min(n_steps, chunk or block * -(-n_steps // (100 * block)))
+    check = functools.partial(_raise_if_broken, run)
+    return in_pieces(run, state, int(first), n_steps, piece=piece, progress=progress, sink=sink, check=check)
 
 
-@eqx.filter_jit
-def _whole(run: _Run, state: State, start: Int[Array, ""], n_steps: int) -> tuple[Array, PyTree, State, Array]:
-    _rehearse(run, state)
-
-    def body(carry: State, x: Any) -> tuple[State, PyTree]:
-        index, series = x
-        return run.block(carry, index, series)
-
-    starts = start + run.every * jnp.arange(n_steps // run.every, dtype=jnp.int32)
-    final, out = jax.lax.scan(body, state, (starts, run.blocks(run.inputs.series)))
-    return run.ends(starts), out, final, broken(state, final)
+def _trimmed(held: dict[str, Array]) -> dict[str, Any]:
+    count = int(held["count"])
+    return {name: np.asarray(x)[:count] if x.ndim else np.asarray(x) for name, x in held.items()}
 
 
-@eqx.filter_jit
-def _piece(
-    run: _Run, state: State, start: Int[Array, ""], series: Any, count: Int[Array, ""], blocks: int
-) -> tuple[Array, PyTree, State, Array]:
-    """`count` blocks of a piece that has room for `blocks`: the last piece needs no program of its own."""
-    records = _rehearse(run, state, jax.tree.map(lambda x: x[0, 0], series))
-
-    def body(k: Array, carry: Any) -> Any:
-        state, out = carry
-        now = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, k, keepdims=False), series)
-        state, seen = run.block(state, start + run.every * k, now)
-        return state, jax.tree.map(lambda o, x: jax.lax.dynamic_update_index_in_dim(o, x, k, 0), out, seen)
-
-    out = jax.tree.map(lambda x: jnp.zeros((blocks, *x.shape), x.dtype), records)
-    final, out = jax.lax.fori_loop(jnp.zeros((), jnp.int32), count, body, (state, out))
-    ts = run.ends(start + run.every * jnp.arange(blocks, dtype=jnp.int32))
-    return ts, out, final, broken(state, final)
-
-
-def _pieces(run: _Run, state: State, start: int, n_steps: int, piece: int, progress: bool) -> Solution:
-    series = run.inputs.series
-    lean = eqx.tree_at(lambda r: r.inputs.series, run, None, is_leaf=lambda x: x is None)
-    whole: list[np.ndarray] = []
-    structure = None
-    with progress_bar(n_steps, progress) as advance:
-        for first in range(0, n_steps, piece):
-            size = min(piece, n_steps - first)
-            now = jax.tree.map(lambda x: _padded(x, first, size, piece), series)  # noqa: B023
-            index, count = jnp.asarray(start + first, jnp.int32), jnp.asarray(size // run.every, jnp.int32)
-            before = state
-            ts, out, state, flags = _piece(lean, before, index, run.blocks(now), count, piece // run.every)
-            _raise_if_broken(run, before, flags, start + first, size, first)
-            parts, structure = jax.tree.flatten((ts, out))
-            whole = whole or [np.zeros((n_steps // run.every, *x.shape[1:]), x.dtype) for x in parts]
-            rows = slice(first // run.every, (first + size) // run.every)
-            for host, part in zip(whole, parts, strict=True):
-                host[rows] = np.asarray(part)[: rows.stop - rows.start]
-            advance(size)
-    assert structure is not None  # a run has at least one step
-    ts, out = jax.tree.unflatten(structure, whole)
-    return Solution(ts, out, state)
-
-
-def _padded(x: Array, first: int, size: int, piece: int) -> Array:
-    rows = x[first : first + size]
-    return rows if size == piece else jnp.concatenate([rows, jnp.zeros((piece - size, *x.shape[1:]), x.dtype)])
-
-
-def _check_pieces(n_steps: int, every: int, chunk: int | None, progress: bool) -> None:
-    for name, n in (("every", every), ("chunk", chunk)):
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-            raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
-    if n_steps % every:
-        raise ValueError(f"every={every} doesn't divide the {n_steps} steps of this run")
-    if chunk is not None and chunk % every:
-        raise ValueError(f"chunk={chunk} is not a multiple of every={every}")
-
-
-def _paths(record: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(record, str) or not isinstance(record, Sequence) or not all(isinstance(path, str) for path in record):
-        raise TypeError(f"record is {record!r}; expected a list of paths, or a function of (state, output)")
-    return tuple(record)
+def _event_lists(run: Run, lists: list[Any], first: Any, n_steps: int) -> dict[str, EventList]:
+    """The lists of events by name, with a warning for each that had too little room."""
+    made = {}
+    for (name, events), held in zip(run.recording.lists, lists, strict=True):
+        made[name] = EventList(
+            steps=held["steps"],
+            indices=held["indices"],
+            values=held.get("values"),
+            count=held["count"],
+            start=first,
+            n_steps=n_steps,
+            size=held["size"],
+            dt=run.dt,
+        )
+        if not isinstance(held["count"], Tracer):
+            warn_of_lost(name, int(held["count"]), len(held["steps"]), events.capacity)
+    return made
 
 
 def _strong(tree: PyTree) -> PyTree:
@@ -250,44 +226,7 @@ def _strong(tree: PyTree) -> PyTree:
     return jax.tree.map(convert, tree, is_leaf=lambda x: isinstance(x, AbstractStepper))
 
 
-def _rehearse(run: _Run, state: State, now: Any = None) -> PyTree:
-    """Shapes of one record, found by tracing one step.
-
-    **Raises:** `TypeError` if the step changes the form of its state: the loop's own message would name no model.
-    """
-    rows = jax.tree.map(lambda x: x[0], run.inputs.series) if now is None else now
-
-    def one(state: State) -> Any:
-        new, output = run.step(state, jnp.zeros((), jnp.int32), rows)
-        return new, run.observe(new, output)
-
-    new, records = eqx.filter_eval_shape(one, state)
-    shapes = [jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree) for tree in (state, new)]
-    if jax.tree.structure(state) != jax.tree.structure(new) or shapes[0] != shapes[1]:
-        raise TypeError(
-            f"{type(run.model).__name__}.step changes the structure, shapes or dtypes of its state: from {shapes[0]} "
-            f"to {shapes[1]}"
-        )
-    return records
-
-
-def _raise_if_broken(run: _Run, state: State, flags: Array, start: Any, n_steps: int, offset: int) -> None:
-    if not bool(np.any(np.asarray(flags))):
-        return
-    count, which = _first_broken(run, state, jnp.asarray(start, jnp.int32), n_steps, offset)
-    raise FloatingPointError(broken_message(state, int(which), int(start) + int(count), run.dt))
-
-
-@eqx.filter_jit
-def _first_broken(run: _Run, state: State, start: Array, n_steps: int, offset: int) -> tuple[Array, Array]:
-    """Runs again to find in which step a variable became non-finite first, and which."""
-
-    def body(carry: Any) -> Any:
-        k, now, _ = carry
-        series = jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, offset + k, keepdims=False), run.inputs.series)
-        new, _ = run.step(now, start + k, series)
-        return k + 1, new, broken(state, new)
-
-    first = (jnp.zeros((), jnp.int32), state, jnp.zeros_like(broken(state, state)))
-    k, _, flags = jax.lax.while_loop(lambda c: (c[0] < n_steps) & ~jnp.any(c[2]), body, first)
-    return k - 1, jnp.argmax(flags)
+def _raise_if_broken(run: Run, state: State, flags: Array, start: int, n_steps: int, offset: int) -> None:
+    if np.any(np.asarray(flags)):
+        count, which = _programs.first_broken(run, state, jnp.asarray(start, jnp.int32), n_steps, offset)
+        raise FloatingPointError(broken_message(state, int(which), start + int(count), run.dt))

@@ -7,7 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Scalar, as_parameter
+from .._arguments import real
+from .._math import exprel
+from .._types import Scalar
 from ._kinetics import AbstractKinetics
 
 
@@ -24,33 +26,38 @@ class Exponential(AbstractKinetics):
 
     - `tau`: decay time constant (ms). Default 8.
 
-    The unit of `g` is that of the weights that arrive: nS, or multiples of the leak conductance.
+    The unit of `g` is that of the weights that arrive: nS, pA, or multiples of the leak conductance.
 
     Source: Roth & van Rossum 2009, doi:10.7551/mitpress/9780262013277.003.0007.
+
+    **Raises:** `ValueError` or `TypeError` unless `tau` is positive.
 
     !!! example
 
         ```python
         import jax.numpy as jnp, neuropytree as npt
         kinetics = npt.synapses.Exponential(tau=5.0)
-        state = kinetics.init((3,), float)
-        state, g = kinetics.step(state, jnp.array([1.0, 0.0, 2.0]), npt.Tick.at(0, dt=0.1))
+        state = kinetics.receive(kinetics.init((3,), float), lambda g: g + jnp.array([1.0, 0.0, 2.0]))
+        kinetics.mean(state, 0.1)  # over the next 0.1 ms
+        state = kinetics.relax(state, 0.1)
         ```
     """
 
     tau: Float[Array, "..."]
 
     def __init__(self, tau: ArrayLike = 8.0):
-        self.tau = as_parameter(tau)
+        self.tau = real(tau, "tau", positive=True)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> ExponentialState:
         return ExponentialState(jnp.zeros(shape, dtype))
 
-    def decay(self, state: ExponentialState, dt: Scalar) -> ExponentialState:
+    def relax(self, state: ExponentialState, dt: Scalar) -> ExponentialState:
         return ExponentialState(state.g * jnp.exp(-dt / self.tau))
 
     def receive(self, state: ExponentialState, add: Callable[[Array], Array]) -> ExponentialState:
         return ExponentialState(add(state.g))
 
-    def conductance(self, state: ExponentialState) -> Array:
-        return state.g
+    def mean(self, state: ExponentialState, dt: Scalar, rate: Array | None = None) -> Array:
+        if rate is None:
+            return state.g * exprel(-dt / self.tau)
+        return state.g * (jnp.exp(-dt * rate) * exprel(dt * (rate - 1 / self.tau)) / exprel(-dt * rate))

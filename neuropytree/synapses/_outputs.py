@@ -1,19 +1,27 @@
 """What a receptor does to the membrane."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import Drive, as_parameter
+from .._arguments import real
+from .._types import Drive, Tick
 
 
 class AbstractOutput(eqx.Module):
-    """Turns a receptor's conductance into a drive of the membrane."""
+    """Turns what a receptor has open into a drive of the membrane.
+
+    `is_current` says that the drive is a current that doesn't depend on the voltage. It is then propagated exactly
+    together with a membrane that is linear.
+    """
+
+    is_current: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Drive:
-        """The drive of conductance `g` on cells that have the voltage `v` (mV) at the beginning of the step."""
+    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."], tick: Tick) -> Drive:
+        """The drive of `g`, held over the step of `tick`, on cells that have the voltage `v` (mV) at its beginning."""
 
 
 class COBA(AbstractOutput):
@@ -36,10 +44,10 @@ class COBA(AbstractOutput):
     e_rev: Float[Array, "..."]
 
     def __init__(self, e_rev: ArrayLike):
-        self.e_rev = as_parameter(e_rev)
+        self.e_rev = real(e_rev, "e_rev")
 
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Drive:
-        del v
+    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."], tick: Tick) -> Drive:
+        del v, tick
         return Drive(g * self.e_rev, g)
 
 
@@ -54,6 +62,8 @@ class CUBA(AbstractOutput):
         ```
     """
 
-    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."]) -> Drive:
-        del v
+    is_current: ClassVar[bool] = True
+
+    def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."], tick: Tick) -> Drive:
+        del v, tick
         return Drive(g)

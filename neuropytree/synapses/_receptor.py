@@ -1,13 +1,13 @@
 """An input port of a population."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._types import Drive, Spikes, Tick
-from ..connect import AbstractConnectivity
-from ..ops._common import Impl
+from .._arguments import check_kind
+from .._types import Drive, Tick
 from ._kinetics import AbstractKinetics
 from ._outputs import AbstractOutput
 
@@ -15,13 +15,15 @@ from ._outputs import AbstractOutput
 class Receptor(eqx.Module):
     """An input port of a population: linear kinetics and an output, one state for each neuron.
 
-    Every projection that names the port shares it. In a step: `decay`, then `receive` once for each projection, then
-    `drive`.
+    Every projection that names the port shares it. In a step: `drive`, what flows into the cells over the step, given
+    what is open at its beginning; then `relax`; then `receive`, once for each projection, what arrives at its end.
 
     **Arguments:**
 
-    - `kinetics`: how the conductance decays, and what arrivals are added to.
-    - `output`: what the conductance does to the membrane.
+    - `kinetics`: how the receptor closes, and what arrivals are added to.
+    - `output`: what it does to the membrane.
+
+    **Raises:** `TypeError` for other things, or these in another order.
 
     !!! example
 
@@ -34,22 +36,26 @@ class Receptor(eqx.Module):
     kinetics: AbstractKinetics
     output: AbstractOutput
 
+    def __check_init__(self) -> None:
+        check_kind(self.kinetics, AbstractKinetics, "a receptor's kinetics", optional=False)
+        check_kind(self.output, AbstractOutput, "a receptor's output", optional=False)
+
     def init(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """The state with nothing open, for neurons of the given shape."""
         return self.kinetics.init(shape, dtype)
 
-    def decay(self, state: Any, tick: Tick) -> Any:
+    def drive(self, state: Any, v: Float[Array, "..."], tick: Tick, rate: Array | None = None) -> Drive:
+        """What flows over the step into cells whose voltage at its beginning is `v` (mV): the mean over the step.
+
+        `rate` is that of the voltage, where the membrane has one (`AbstractMembrane.rate`, 1/ms): a current and the
+        voltage are then propagated exactly together.
+        """
+        return self.output(self.kinetics.mean(state, tick.dt, rate if self.output.is_current else None), v, tick)
+
+    def relax(self, state: Any, tick: Tick) -> Any:
         """The state one step on, before anything arrives."""
-        return self.kinetics.decay(state, tick.dt)
+        return self.kinetics.relax(state, tick.dt)
 
-    def receive(self, state: Any, connectivity: AbstractConnectivity, events: Spikes, *, impl: Impl = "auto") -> Any:
-        """The state after `events` of the pre neurons have come through `connectivity`."""
-
-        def add(g: Array) -> Array:
-            return connectivity(events.reshape(-1), g.reshape(-1), impl=impl).reshape(g.shape)
-
+    def receive(self, state: Any, add: Callable[[Array], Array]) -> Any:
+        """The state after arrivals; `add` takes an array with one value for each neuron, and adds them to it."""
         return self.kinetics.receive(state, add)
-
-    def drive(self, state: Any, v: Float[Array, "..."]) -> Drive:
-        """What flows into cells whose voltage at the beginning of the step is `v` (mV)."""
-        return self.output(self.kinetics.conductance(state), v)

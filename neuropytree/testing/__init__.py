@@ -4,6 +4,7 @@ from ._bank import channel_bank as channel_bank
 from ._bank import connector_bank as connector_bank
 from ._bank import fractional_stepper_bank as fractional_stepper_bank
 from ._bank import neuron_bank as neuron_bank
+from ._bank import node_bank as node_bank
 from ._bank import sde_stepper_bank as sde_stepper_bank
 from ._bank import stepper_bank as stepper_bank
 from ._bank import surrogate_bank as surrogate_bank

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import channels, connect, init, integrate, neurons, surrogate, synapses
+import jax.numpy as jnp
+
+from .. import channels, connect, init, integrate, network, neurons, sources, surrogate, synapses
+from .._node import AbstractNode
 
 
 def neuron_bank() -> dict[str, Callable[[int], neurons.AbstractNeuron]]:
@@ -90,6 +93,26 @@ def synapse_bank() -> dict[str, synapses.Receptor]:
     return {
         "Exponential, COBA": synapses.Receptor(synapses.Exponential(5.0), synapses.COBA(0.0)),
         "Exponential, CUBA": synapses.Receptor(synapses.Exponential(10.0), synapses.CUBA()),
+        "Direct, CUBA": synapses.Receptor(synapses.Direct(), synapses.CUBA()),
+    }
+
+
+def node_bank() -> dict[str, AbstractNode]:
+    """Every node of networks by name, with elements that send something within 5 ms at an input of 60, or without if they have no ports."""
+    ports = {"in": synapses.Receptor(synapses.Exponential(5.0), synapses.CUBA()), "jump": synapses.Delta()}
+    direct = {"in": synapses.Receptor(synapses.Direct(), synapses.CUBA())}
+    cells = network.Population(neurons.LIF(4, tau=10.0, t_ref=1.0, sigma=0.1), ports)
+    return {
+        "Population": cells,
+        "Population, boolean spikes": network.Population(neurons.LIF(4, tau=10.0, surrogate=None), ports),
+        "Population, HH": network.Population(neurons.HH(4), {"in": ports["in"]}),
+        "Population, rates": network.Population(neurons.LeakyIntegrator(4, tau=10.0), direct),
+        "Substeps": network.Substeps(cells, 3),
+        "Layer": network.Layer(jnp.tanh, in_size=4),
+        "SpikeTimes": sources.SpikeTimes([0, 1, 2, 3], [1.0, 1.5, 2.0, 4.0], size=4),
+        "SpikeTimes, counts": sources.SpikeTimes([0, 0, 2, 3], [1.0, 1.01, 2.0, 4.0], size=4, counts=True),
+        "Poisson": sources.Poisson(4, rate=500.0),
+        "Poisson, counts": sources.Poisson(4, rate=5000.0, counts=True),
     }
 
 

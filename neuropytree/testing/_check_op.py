@@ -43,7 +43,8 @@ def check_op(
     the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, over different axes, in
     another `vmap`, of tangents, of batches of one and of none, and with gradients inside and outside; `vmap` over every
     subset of the operands of batches so large that any kernel shares the work among threads, with JVP, VJP and second
-    order, whose sums over the batch go over several dimensions too; `scan` that carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised and back (where `flatbuffers` is installed,
+    order, whose sums over the batch go over several dimensions too; `scan` that carries the accumulator, with
+    `jax.checkpoint`; `jax.export`, serialised and back (where `flatbuffers` is installed,
     which JAX needs for that); donation of the accumulator, whose memory the result must take. Nearly all of it is one
     program, compiled once for each of the two functions: checking several operators against the same `dense` function,
     with operands of the same shapes, compiles that only once.

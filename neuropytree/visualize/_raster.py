@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import ArrayLike
 
+from ..record import EventList
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -18,14 +20,14 @@ def _axes(ax: "Axes | None") -> "Axes":
 
 
 def raster_plot(
-    ts: ArrayLike, spikes: ArrayLike, *, ax: "Axes | None" = None, offset: int = 0, **kwargs: Any
+    ts: ArrayLike, spikes: ArrayLike | EventList, *, ax: "Axes | None" = None, offset: int = 0, **kwargs: Any
 ) -> "Axes":
     """A dot for each spike, time across and neurons up.
 
     **Arguments:**
 
-    - `ts`: times (ms), shape (times,).
-    - `spikes`: shape (times, neurons), booleans or numbers; not zero is a spike.
+    - `ts`: times (ms), shape (times,); of no account for a list of events, which has its own.
+    - `spikes`: shape (times, neurons), booleans or numbers; not zero is a spike; or a list of events.
     - `ax`: Matplotlib axes to draw on; new ones by default.
     - `offset`: number of the first neuron, to stack populations.
     - `kwargs`: for `Axes.plot`.
@@ -41,16 +43,18 @@ def raster_plot(
         npt.visualize.raster_plot(np.arange(100) * 0.1, np.random.default_rng(0).random((100, 20)) < 0.05)
         ```
     """
-    times, trains = np.asarray(ts), np.asarray(spikes)
-    if trains.ndim != 2 or times.shape != trains.shape[:1]:
-        raise ValueError(
-            f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)"
-        )
+    if isinstance(spikes, EventList):
+        when, who = spikes.ts, np.asarray(spikes.indices)
+    else:
+        times, trains = np.asarray(ts), np.asarray(spikes)
+        if trains.ndim != 2 or times.shape != trains.shape[:1]:
+            raise ValueError(
+                f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)"
+            )
+        steps, who = np.nonzero(trains)
+        when = times[steps]
     ax = _axes(ax)
-    when, who = np.nonzero(trains)
-    ax.plot(
-        times[when], who + offset, **({"linestyle": "", "marker": ".", "markersize": 1.0, "rasterized": True} | kwargs)
-    )
+    ax.plot(when, who + offset, **({"linestyle": "", "marker": ".", "markersize": 1.0, "rasterized": True} | kwargs))
     ax.set(xlabel="time (ms)", ylabel="neuron")
     return ax
 

@@ -94,10 +94,10 @@ def test_our_networks_are_those_of_the_peers():
 
     net, state, drive = ours_cells.cobahh(200)
     assert drive is None
-    cell = net.populations["E"].cell
+    cell = net.nodes["E"].cell
     # 200 pF and 10 nS, on 20 000 µm²
     assert float(cell.membrane.c_m) == 1.0
     np.testing.assert_allclose(cell.membrane.channels["leak"].g, 0.05, rtol=1e-6)
-    np.testing.assert_allclose(np.mean(state.populations["E"].receptors["exc"].g), 0.2, rtol=0.1)
+    np.testing.assert_allclose(np.mean(state.nodes["E"].receptors["exc"].g), 0.2, rtol=0.1)
     sol = npt.simulate(net, state, drive, dt=0.1, duration=20.0, record=ours_cells.count)
     assert 0 < np.sum(sol.out) < 200 * 20

@@ -71,7 +71,7 @@ def clamped():
     @jax.jit
     def run(y):
         def step(y, k):
-            return npt.integrate.RK4().step(field, k.astype(float) * dt, y, None, dt, None), None
+            return npt.integrate.RK4().step(field, k.astype(float) * dt, y, None, dt)[0], None
 
         def stretch(y, k):
             y = jax.lax.scan(step, y, k * every + jnp.arange(every))[0]

@@ -44,7 +44,7 @@ def test_steps_are_rejected_and_the_error_kept(name):
 
 def test_an_explicit_step_that_is_not_rejected_would_be_useless():
     """What a controller that never rejects makes of the same step."""
-    out = npt.integrate.DormandPrince().step(Transient(), 0.0, jnp.asarray(2.0), None, 1.0, None)
+    out = npt.integrate.DormandPrince().step(Transient(), 0.0, jnp.asarray(2.0), None, 1.0)[0]
     assert abs(float(out)) > 1e6
 
 
@@ -63,7 +63,7 @@ def test_error_is_in_proportion_to_the_tolerance():
 
     @quick_jit
     def run(y):
-        return {n: [Adaptive(PAIRS[n], tol, tol).step(Rigid(), 0.0, y, None, 8.0, None) for tol in tolerances]
+        return {n: [Adaptive(PAIRS[n], tol, tol).step(Rigid(), 0.0, y, None, 8.0)[0] for tol in tolerances]
                 for n in names}  # fmt: skip
 
     for name, ends in run(y).items():
@@ -77,7 +77,7 @@ def test_error_is_in_proportion_to_the_tolerance():
 def test_one_bad_element_is_not_hidden_by_many_good_ones():
     y = jnp.ones(1000).at[17].set(2.0)
     stepper = Adaptive(npt.integrate.DormandPrince(), rtol=1e-6, atol=1e-6)
-    out = stepper.step(Transient(), 0.0, y, None, 0.01, None)
+    out = stepper.step(Transient(), 0.0, y, None, 0.01)[0]
     assert abs(float(out[17]) - transient(0.01)) < 2e-6
 
 
@@ -85,7 +85,8 @@ def test_adaptive_steps_of_a_cell_keep_its_dtype_and_spikes():
     """Diffrax's own stiff solver too; the state may be of another dtype than the time."""
     field = Transient()
     for solver in (npt.integrate.BogackiShampine(), diffrax.Kvaerno3()):
-        out = Adaptive(solver, 1e-4, 1e-4).step(field, jnp.asarray(0.0), jnp.full(2, 2.0, jnp.float32), None, 0.1, None)
+        y = jnp.full(2, 2.0, jnp.float32)
+        out, _ = Adaptive(solver, 1e-4, 1e-4).step(field, jnp.asarray(0.0), y, None, 0.1)
         assert out.dtype == jnp.float32
         np.testing.assert_allclose(out, transient(0.1), atol=1e-3)
     options = {"v_rest": -60.0, "v_th": -50.0, "v_reset": -60.0, "tau": 20.0, "t_ref": 5.0}
@@ -101,7 +102,7 @@ def test_adaptive_steps_of_a_cell_keep_its_dtype_and_spikes():
 def test_too_many_steps_are_an_error():
     stepper = Adaptive(npt.integrate.DormandPrince(), 1e-6, 1e-6, max_steps=5)
     with pytest.raises(Exception, match="the end was not reached in max_steps=5 steps"):
-        stepper.step(Transient(), 0.0, jnp.asarray(2.0), None, 1.0, None)
+        stepper.step(Transient(), 0.0, jnp.asarray(2.0), None, 1.0)[0]
 
 
 def test_what_is_refused():
@@ -115,3 +116,51 @@ def test_what_is_refused():
     cell = npt.neurons.LIF(2, sigma=0.5, stepper=Adaptive(npt.integrate.DormandPrince()))
     with pytest.raises(ValueError, match="Adaptive has no noise"):
         npt.simulate(cell, cell.init(dt=0.1), dt=0.1, duration=1.0, key=jax.random.key(0))
+
+
+SOLVING = {
+    "pair": Adaptive(npt.integrate.DormandPrince(), rtol=1e-5, atol=1e-6),
+    "stiff": Adaptive(diffrax.Kvaerno3(), rtol=1e-3, atol=1e-4),
+    "one step": npt.integrate.Diffrax(diffrax.Heun()),
+    "implicit step": npt.integrate.Diffrax(diffrax.ImplicitEuler(root_finder=diffrax.VeryChord(rtol=1e-5, atol=1e-5))),
+}
+
+
+@pytest.mark.parametrize("name", list(SOLVING))
+def test_late_in_a_run_steps_are_as_long_as_at_its_beginning(name):
+    """In float32 300 000 ms and 300 000.01 ms are one number, and 140 000 ms and the next are 0.016 ms apart."""
+    with jax.enable_x64(False):
+        decay = lambda t, y, args: -y / 10  # noqa: E731
+        run = lambda start: npt.integrate.odeint(  # noqa: E731
+            decay, jnp.float32(1.0), dt=0.01, duration=2.0, start=start, stepper=SOLVING[name]
+        )
+        late = float(run(30_000_000).state)
+        # the same steps; the tolerance is that of the methods and of a float32 rounded 200 times
+        assert late == float(run(0).state) and late == pytest.approx(np.exp(-0.2), rel=2e-4)
+
+
+@pytest.mark.parametrize("stepper", [SOLVING["one step"], Adaptive(npt.integrate.BogackiShampine(), 1e-4, 1e-4)])
+def test_a_cell_fires_late_in_a_run_as_at_its_beginning(stepper):
+    """Every 16.1 ms: tau ln(25/5) = 16.09, found at the end of a step."""
+    with jax.enable_x64(False):
+        cell = npt.neurons.LIF(1, v_rest=0.0, v_th=20.0, v_reset=0.0, tau=10.0, surrogate=None, stepper=stepper)
+        spikes = [
+            npt.simulate(cell, cell.init(), 25.0, dt=0.025, duration=50.0, start=start, record=["spike"]).out["spike"]
+            for start in (0, 5_600_000, 24_000_000)
+        ]
+    assert spikes[0].sum() == 3
+    np.testing.assert_array_equal(spikes[0], spikes[1])
+    np.testing.assert_array_equal(spikes[0], spikes[2])
+
+
+def test_dense_output_late_in_a_run():
+    with jax.enable_x64(False):
+        stepper = Adaptive(npt.integrate.DormandPrince(), rtol=1e-5, atol=1e-6)
+        given = {"dt": 1.0, "duration": 10.0, "stepper": stepper, "dense": True}
+        late = npt.integrate.odeint(lambda t, y, args: -y / 10, 1.0, start=4_000_000, **given)
+        np.testing.assert_allclose(late.ys, np.exp(-np.arange(1, 11) / 10), rtol=1e-4)
+        np.testing.assert_array_equal(late.ts, 4_000_000 + np.arange(1, 11))
+        at = jnp.array([4_000_002.5, 4_000_009.0])
+        np.testing.assert_allclose(late.evaluate(at), np.exp(-np.array([0.25, 0.9])), rtol=1e-4)
+        with pytest.raises(ValueError, match="the run is 4000000.0 to 4000010.0 ms"):
+            late.evaluate(3.0)

@@ -180,7 +180,7 @@ def test_a_run_beyond_the_memory_is_an_error():
         @jax.jit
         def run(n, stepper=stepper):
             def step(_, now):
-                return stepper.step(FIELD, 0.0, now[0], U, 0.1, now[1])
+                return stepper.step(FIELD, 0.0, now[0], U, 0.1, state=now[1])
 
             return jax.lax.fori_loop(0, n, step, (Y, stepper.init(Y)))[1].count
 
@@ -227,9 +227,19 @@ WRONG = {
     ),
     "no function": (lambda: fdeint(3.0, 1.0, alpha=0.5, **RUN), TypeError, "f is a float; expected a function"),
     "memory of others": (
-        lambda: CaputoL1(0.5, num_memory=3).step(FIELD, 0.0, Y, U, 0.1, CaputoL1(0.5, num_memory=4).init(Y)),
+        lambda: CaputoL1(0.5, num_memory=3).step(FIELD, 0.0, Y, U, 0.1, state=CaputoL1(0.5, num_memory=4).init(Y)),
         ValueError,
-        r"the memory has shapes \[\(4, 2\)\]; expected \[\(3, 2\)\]: make it by the init of this CaputoL1",
+        r"CaputoL1 got a memory of shapes \[\(4, 2\)\]; expected \[\(3, 2\)\]: make it by its init",
+    ),
+    "step without memory": (
+        lambda: CaputoL1(0.5, num_memory=3).step(FIELD, 0.0, Y, U, 0.1),
+        ValueError,
+        r"CaputoL1 got no memory; expected \[\(3, 2\)\]: make it by its init",
+    ),
+    "another call": (
+        lambda: npt.integrate.odeint(decay, 1.0, dt=0.1, duration=1.0, stepper=CaputoL1(0.5, num_memory=10)),
+        TypeError,
+        "stepper is CaputoL1.*, which is one for fractional order; fdeint takes it",
     ),
     "noise": (
         lambda: npt.neurons.LIF(2, sigma=1.0, stepper=CaputoL1(0.5, num_memory=3)).step(

@@ -412,3 +412,37 @@ def test_rejected_steps_leave_no_trace_in_the_gradient():
     slope = quick_jit(jax.grad(run))(jnp.asarray(1.3))
     high, low = run(jnp.asarray(1.3 + 1e-4)), run(jnp.asarray(1.3 - 1e-4))
     np.testing.assert_allclose(slope, (high - low) / 2e-4, rtol=1e-6)
+
+
+def test_a_solve_that_begins_held_and_events_that_must_have_been_below():
+    """A leaky integrator, v' = (25 - v)/10, that spikes at 20 and is reset to 0: every 10 ln 5 ms."""
+
+    def run(y0, **options):
+        field, event = lambda t, v, args: (25.0 - v) / 10.0, lambda t, v, args: v - 20.0
+        return npt.integrate.hybrid_solve(
+            field,
+            jnp.asarray(y0),
+            t0=100.0,
+            t1=160.0,
+            event=event,
+            reset=lambda t, v, args: 0.0,
+            max_spikes=5,
+            **options,
+        )
+
+    period = 10 * np.log(5.0)
+    times = 100.0 + period * np.arange(1, 4)
+    np.testing.assert_allclose(run(0.0).spike_times[:3], times, rtol=1e-9)
+    still = {"hold": 0.0, "hold_field": lambda t, v, args: 0.0}
+    np.testing.assert_allclose(run(0.0, held_until=107.0, **still).spike_times[:3], times + 7.0, rtol=1e-9)
+    assert float(run(21.0).spike_times[0]) == 100.0  # above from the beginning: at once
+    assert int(run(21.0, crossings=True).n_spikes) == 0  # never below
+
+
+def test_options_of_a_solve_are_checked_once_and_stay_as_they_are():
+    options = npt.integrate.hybrid_options(jnp.float64, max_spikes=3, rtol=1e-6, ts=[1.0])
+    again = npt.integrate.hybrid_options(jnp.float64, **options)
+    for name in ("rtol", "atol", "ts", "dtmax"):
+        np.testing.assert_array_equal(again[name], options[name])
+    with pytest.raises(ValueError, match="rtol is -1.0; expected a finite number above 0"):
+        npt.integrate.hybrid_options(jnp.float64, max_spikes=3, rtol=-1.0)

@@ -180,22 +180,26 @@ N = 20_000
 def test_increments_have_their_joint_law_and_their_places():
     y = {"x": jnp.zeros(N), "y": jnp.zeros(N), "z": jnp.zeros(3, jnp.float32)}
     field = Plain(lambda y: y, lambda y: {"x": jnp.ones(()), "y": None, "z": jnp.ones(3, jnp.float32)})
-    dW, dZ = Caught().step(field, 0.0, y, None, 0.4, KEY)
+    (dW, dZ), _ = Caught().step(field, 0.0, y, None, 0.4, key=KEY)
     assert dW["y"] is None and dZ["y"] is None
     assert dW["z"].dtype == dZ["z"].dtype == jnp.float32
     # four standard errors
     want = np.array([[0.4, 0.4**2 / 2], [0.4**2 / 2, 0.4**3 / 3]])
     np.testing.assert_allclose(np.cov(dW["x"], dZ["x"]) / want, 1.0, atol=4 * np.sqrt(2.4 / N))
     assert abs(float(dW["x"].mean())) < 4 * np.sqrt(0.4 / N)
-    # the place alone counts: what else there is changes nothing
-    fewer = Caught().step(Plain(lambda y: y, jnp.ones_like), 0.0, y["x"], None, 0.4, KEY)
-    assert_same_bits(fewer, (dW["x"], dZ["x"]))
+    # the name and the number of the element count: what else there is changes nothing, before it or behind
+    other = {"a": jnp.zeros(3), "x": jnp.zeros(N + 5), "z": jnp.zeros(2, jnp.float32)}
+    noisy = Plain(lambda y: y, lambda y: jax.tree.map(jnp.ones_like, y))
+    more, _ = Caught().step(noisy, 0.0, other, None, 0.4, key=KEY)
+    for got, want in zip(more, (dW, dZ), strict=True):
+        assert_same_bits((got["x"][:N], got["z"]), (want["x"], want["z"][:2]))
+        assert len({*np.asarray(got["a"]), *np.asarray(got["x"][:3]), *np.asarray(got["x"][-5:])}) == 11
 
 
 @pytest.mark.parametrize(("wrap", "shape"), [(ScalarNoise, ()), (GeneralNoise, (5,))])
 def test_shared_increments_have_no_axis_of_elements(wrap, shape):
     field = Plain(lambda y: y, lambda y: wrap({"x": jnp.ones((4, *shape)), "y": None}))
-    dW, dZ = Caught().step(field, 0.0, {"x": jnp.zeros(4), "y": jnp.zeros(2)}, None, 0.4, KEY)
+    (dW, dZ), _ = Caught().step(field, 0.0, {"x": jnp.zeros(4), "y": jnp.zeros(2)}, None, 0.4, key=KEY)
     assert dW.shape == dZ.shape == shape
 
 
@@ -204,7 +208,7 @@ def test_scalar_noise_moves_all_elements_alike_and_diagonal_noise_each_alone(nam
     stepper, y = BANK[name][0], {"x": jnp.ones(4), "y": jnp.ones(())}
     for wrap in (ScalarNoise, lambda g: g):
         field = Plain(lambda y: jax.tree.map(lambda x: -x, y), lambda y, wrap=wrap: wrap(y))
-        new = stepper.step(field, 0.0, y, None, 0.1, KEY)
+        new, _ = stepper.step(field, 0.0, y, None, 0.1, key=KEY)
         values = np.unique(np.round([*new["x"], new["y"]], 12))
         assert len(values) == (1 if wrap is ScalarNoise else 5)
 
@@ -223,7 +227,7 @@ def test_noise_for_which_a_scheme_would_lose_its_order_is_refused(name):
     stepper, y = BANK[name][0], {"x": jnp.ones(3), "y": jnp.ones(3)}
 
     def step(g):
-        return stepper.step(Plain(lambda y: y, g), 0.0, y, None, 0.1, KEY)
+        return stepper.step(Plain(lambda y: y, g), 0.0, y, None, 0.1, key=KEY)[0]
 
     with pytest.raises(ValueError, match="takes diagonal and scalar noise, but Plain declares general .*EulerHeun"):
         step(lambda y: GeneralNoise({"x": jnp.ones((3, 2)), "y": None}))
@@ -240,7 +244,7 @@ def test_what_does_not_fit_is_refused(name):
     stepper, y = BANK[name][0], {"x": jnp.ones(3), "y": jnp.ones(3)}
 
     def step(g, key=KEY):
-        return stepper.step(Plain(lambda y: y, lambda y: g), 0.0, y, None, 0.1, key)
+        return stepper.step(Plain(lambda y: y, lambda y: g), 0.0, y, None, 0.1, key=key)[0]
 
     with pytest.raises(ValueError, match="declares no diffusion"):
         step(None)
@@ -338,14 +342,14 @@ def solve(f=geometric, g=amplitude, y0=1.0, args=ARGS, *, n=50, key=KEY, **optio
 
 
 @pytest.mark.parametrize("name", ["EulerMaruyama", "Milstein, Stratonovich", "SRK2W1"])
-def test_sdeint_is_the_steps_with_the_keys_of_the_run(name):
+def test_sdeint_is_the_steps_with_the_streams_of_the_run(name):
     stepper = BANK[name][0]
     sol = solve(y0={"x": jnp.ones(3), "y": 2.0}, stepper=stepper, noise="scalar", every=5, start=7)
     field = Plain(lambda y: geometric(0, y, ARGS), lambda y: ScalarNoise(amplitude(0, y, ARGS)))
     y = {"x": jnp.ones(3), "y": jnp.asarray(2.0)}
     for k in range(7, 57):
         tick = npt.Tick.at(k, dt=0.1, key=KEY)
-        y = stepper.step(field, tick.t, y, None, 0.1, tick.key)
+        y, _ = stepper.step(field, tick.t, y, None, 0.1, key=tick.stream)
     for got in (sol.state, jax.tree.map(lambda x: x[-1], sol.ys)):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), got, y)
     np.testing.assert_allclose(sol.ts, 0.1 * np.arange(12, 58, 5), rtol=1e-12)

@@ -15,6 +15,8 @@ import neuropytree as npt
 from neuropytree.integrate import AbstractField, Linear, Relaxation
 from neuropytree.testing import stepper_bank
 
+from ..helpers import assert_same_bits
+
 STEPPERS = stepper_bank()
 NAMES = pytest.mark.parametrize("name", STEPPERS)
 # few enough steps that rounding stays below the smallest error, many enough to be asymptotic
@@ -29,7 +31,7 @@ def integrate(stepper, field, y, T, n):
     dt = T / n
 
     def body(k, y):
-        return stepper.step(field, k.astype(float) * dt, y, None, dt, None)
+        return stepper.step(field, k.astype(float) * dt, y, None, dt)[0]
 
     return jax.lax.fori_loop(0, n, body, y)
 
@@ -176,7 +178,7 @@ class Relaxing(AbstractField):
 def test_exponential_euler_is_exact_in_a_linear_variable(form):
     a = np.array([-30.0, -2.0, -1e-3, 1e-12, 0.0, 0.5])[: 3 if form is Relaxation else None]
     y = np.linspace(-1.0, 2.0, len(a))
-    got = npt.integrate.ExponentialEuler().step(Relaxing(jnp.asarray(a), form), 0.0, jnp.asarray(y), None, 0.7, None)
+    got, _ = npt.integrate.ExponentialEuler().step(Relaxing(jnp.asarray(a), form), 0.0, jnp.asarray(y), None, 0.7)
     with np.errstate(divide="ignore", invalid="ignore"):
         want = np.where(np.abs(a) < 1e-9, y + 1.4, y * np.exp(0.7 * a) + 2.0 * np.expm1(0.7 * a) / a)
     np.testing.assert_allclose(got, want, rtol=1e-12)
@@ -208,7 +210,7 @@ class Ring(AbstractField):
 @pytest.mark.parametrize("kind", ["matmul", "roll", "mean", "inner"])
 def test_coupled_elements_are_refused_and_not_summed(kind):
     with pytest.raises(ValueError, match="elements of variable 'y' of Ring are coupled"):
-        npt.integrate.ExponentialEuler().step(Ring(kind), 0.0, jnp.ones(3), None, 0.1, None)
+        npt.integrate.ExponentialEuler().step(Ring(kind), 0.0, jnp.ones(3), None, 0.1)
 
 
 class Elementwise(AbstractField):
@@ -218,8 +220,8 @@ class Elementwise(AbstractField):
 
 def test_elementwise_fields_pass_through_jit_and_custom_rules():
     y = jnp.linspace(-1.0, 1.0, 5)
-    got = npt.integrate.ExponentialEuler().step(Elementwise(), 0.0, y, jnp.ones(5), 0.1, None)
-    each = [npt.integrate.ExponentialEuler().step(Elementwise(), 0.0, x, jnp.ones(()), 0.1, None) for x in y]
+    got, _ = npt.integrate.ExponentialEuler().step(Elementwise(), 0.0, y, jnp.ones(5), 0.1)
+    each = [npt.integrate.ExponentialEuler().step(Elementwise(), 0.0, x, jnp.ones(()), 0.1)[0] for x in y]
     np.testing.assert_allclose(got, np.array(each), rtol=1e-14)
 
 
@@ -231,7 +233,8 @@ def test_noise_is_exact_in_law_and_a_pure_diffusion_at_zero_slope():
         def diffusion(self, t, y, u):
             return jnp.full_like(y, 0.3)
 
-    y = npt.integrate.ExponentialEulerMaruyama().step(Wiener(), 0.0, jnp.zeros(20_000), None, 2.0, jax.random.key(0))
+    stepper, key = npt.integrate.ExponentialEulerMaruyama(), jax.random.key(0)
+    y, _ = stepper.step(Wiener(), 0.0, jnp.zeros(20_000), None, 2.0, key=key)
     # four standard errors
     assert abs(float(y.std()) / (0.3 * np.sqrt(2.0)) - 1) < 4 / np.sqrt(2 * 20_000)
 
@@ -260,3 +263,62 @@ def test_every_stepper_drives_a_spiking_cell():
     assert found["ExponentialEuler"][2] > 5
     for name, spikes in found.items():
         np.testing.assert_allclose(spikes, found["ExponentialEuler"], atol=1, err_msg=name)
+
+
+class AdamsBashforth(npt.integrate.AbstractStepper):
+    """A stepper with a state: of order 2 with one evaluation, since it knows the last slope. It begins with Euler."""
+
+    def init(self, y):
+        return {"slope": jax.tree.map(jnp.zeros_like, y), "first": jnp.ones((), bool)}
+
+    def step(self, field, t, y, u, dt, *, state=None, key=None):
+        slope = field.vector_field(t, y, u)
+        move = lambda x, new, old: x + dt * jnp.where(state["first"], new, 1.5 * new - 0.5 * old)  # noqa: E731
+        return jax.tree.map(move, y, slope, state["slope"]), {"slope": slope, "first": jnp.zeros((), bool)}
+
+
+def test_a_stepper_may_have_a_state_in_a_call_and_in_a_cell():
+    """Order 2 says that it is handed on from step to step; a cell goes on from its state bit for bit."""
+    errors = []
+    for n in (40, 80, 160, 320):
+        run = npt.integrate.odeint(lambda t, y, args: -y, 1.0, dt=2 / n, duration=2.0, stepper=AdamsBashforth())
+        errors.append(abs(float(run.state) - np.exp(-2.0)))
+    slope = -np.polyfit(np.log([40, 80, 160, 320]), np.log(errors), 1)[0]
+    assert slope == pytest.approx(2.0, abs=0.15)
+    cell = npt.neurons.LIF(2, v_th=1e3, tau=10.0, stepper=AdamsBashforth())
+    whole = npt.simulate(cell, cell.init(), 5.0, dt=0.1, duration=10.0)
+    half = npt.simulate(cell, cell.init(), 5.0, dt=0.1, duration=5.0)
+    rest = npt.simulate(cell, half.state, 5.0, dt=0.1, duration=5.0, start=50)
+    assert_same_bits(whole.state, rest.state)
+    # 5 (1 - e^-1); the error of order 2 is about (dt/tau)^2 / 2 of it, that of Euler dt/tau / 2
+    np.testing.assert_allclose(whole.state.v, 5.0 * -np.expm1(-1.0), rtol=2e-4)
+    plain = npt.neurons.LIF(2, v_th=1e3, tau=10.0)
+    with pytest.raises(ValueError, match="the cell has a memory of the past, and the state has none"):
+        cell.step(plain.init(), 5.0, npt.Tick.at(0, dt=0.1))
+    other = npt.neurons.LIF(2, v_th=1e3, tau=10.0, stepper=npt.integrate.CaputoL1(0.5, num_memory=5))
+    with pytest.raises(ValueError, match="the state has a memory of another stepper than AdamsBashforth"):
+        cell.step(other.init(), 5.0, npt.Tick.at(0, dt=0.1))
+
+
+@pytest.mark.parametrize("name", ["ExponentialEuler", "ExponentialHeun", "BackwardEuler", "CrankNicolson"])
+@pytest.mark.parametrize("form", ["Relaxation", "Linear"])
+def test_slow_variables_in_float32(name, form):
+    """Rising from 0 to 1 in steps of 0.01 ms for 100 ms: what is small beside 1 isn't lost.
+
+    The bound is what the sum leaves: 10 000 additions, each rounded.
+    """
+    with jax.enable_x64(False):
+        tau = jnp.asarray([1e1, 1e3, 1e4, 1e5, 1e6], jnp.float32)
+
+        class Rising(AbstractField):
+            def vector_field(self, t, y, u):
+                return (1 - y) / tau
+
+            def linear(self, t, y, u):
+                return Relaxation(1 / tau, jnp.ones_like(y)) if form == "Relaxation" else Linear(-1 / tau, 1 / tau)
+
+        stepper = STEPPERS[name][0]
+        run = jax.jit(lambda y: integrate(stepper, Rising(), y, 100.0, 10_000))
+        got = np.asarray(run(jnp.zeros(5, jnp.float32)), float)
+    want = -np.expm1(-100.0 / np.array([1e1, 1e3, 1e4, 1e5, 1e6]))
+    np.testing.assert_allclose(got, want, rtol=3e-4)

@@ -33,13 +33,13 @@ def test_gradients_equal_those_of_the_reference_and_are_finite(per_edge, impl):
     """With respect to every parameter (weights, tau, reversal potentials, ...) and to inputs over time."""
     if impl == "reference":
         pytest.skip("this is what the other is compared with")
-    inputs = {"E": jnp.full((N_STEPS, 160), 20.0), "I": jnp.full((N_STEPS, 1), 20.0)}
+    inputs = {"E": npt.Series(jnp.full((N_STEPS, 160), 20.0)), "I": npt.Series(jnp.full((N_STEPS, 1), 20.0))}
     values, grads = [], []
     for which in ("reference", impl):
         net, state = network(which, per_edge)
         value, grad = eqx.filter_value_and_grad(lambda args, s=state: loss(args[0], s, args[1]))((net, inputs))
         values.append(float(value))
-        grads.append((grad[0].populations, grad[0].projections, grad[1]))
+        grads.append((grad[0].nodes, grad[0].pathways, grad[1]))
     assert values[0] == pytest.approx(values[1], rel=1e-12)
     leaves = [jax.tree.leaves(eqx.filter(g, eqx.is_inexact_array)) for g in grads]
     for a, b in zip(*leaves, strict=True):
@@ -48,17 +48,17 @@ def test_gradients_equal_those_of_the_reference_and_are_finite(per_edge, impl):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
     weight = grads[1][1]["E->E"].connect.weight
     assert np.count_nonzero(weight) > 1000 or not per_edge
-    assert np.any(grads[1][0]["E"].cell.membrane.tau != 0) and np.count_nonzero(grads[1][2]["E"]) > 1000
+    assert np.any(grads[1][0]["E"].cell.membrane.tau != 0) and np.count_nonzero(grads[1][2]["E"].x) > 1000
 
 
 def test_gradients_equal_finite_differences_where_nothing_spikes():
     """Without spikes the loss is smooth, and the surrogate must not disturb it."""
     net, state = network("auto", False)
-    g0 = eqx.tree_at(lambda s: s.populations["E"].receptors["exc"].g, state, jnp.full(160, 0.2))
+    g0 = eqx.tree_at(lambda s: s.nodes["E"].receptors["exc"].g, state, jnp.full(160, 0.2))
 
     def value(tau, current):
-        quiet = eqx.tree_at(lambda n: n.populations["E"].cell.membrane.tau, net, tau)
-        quiet = eqx.tree_at(lambda n: [p.cell.threshold.v_th for p in n.populations.values()], quiet, [1e4, 1e4])
+        quiet = eqx.tree_at(lambda n: n.nodes["E"].cell.membrane.tau, net, tau)
+        quiet = eqx.tree_at(lambda n: [p.cell.threshold.v_th for p in n.nodes.values()], quiet, [1e4, 1e4])
         sol = npt.simulate(quiet, g0, {"E": current}, dt=0.1, duration=10.0, record=["E.v"])
         return jnp.mean(sol.out["E.v"] ** 2)
 
@@ -79,7 +79,7 @@ def test_boolean_spikes_pass_no_gradient_and_the_same_spikes():
     grad = eqx.filter_grad(
         lambda n: npt.simulate(n, state, DRIVE, dt=0.1, duration=5.0, record=["E.v"]).out["E.v"].sum()
     )(net)
-    assert np.isfinite(grad.projections["E->E"].connect.weight)
+    assert np.isfinite(grad.pathways["E->E"].connect.weight)
 
 
 def test_vmap_over_weights_is_one_program_and_equals_the_loop(impl):
@@ -88,7 +88,7 @@ def test_vmap_over_weights_is_one_program_and_equals_the_loop(impl):
     weights = jnp.linspace(0.2, 1.0, 8)
 
     def rates(weight):
-        varied = eqx.tree_at(lambda n: n.projections["E->E"].connect.weight, net, weight)
+        varied = eqx.tree_at(lambda n: n.pathways["E->E"].connect.weight, net, weight)
         return npt.simulate(varied, state, DRIVE, dt=0.1, duration=50.0, record=["E.spike", "E.v"]).out
 
     together = jax.vmap(rates)(weights)
@@ -104,12 +104,12 @@ def test_vmap_over_weights_is_one_program_and_equals_the_loop(impl):
 def test_vmap_over_per_edge_weights_equals_the_loop(impl):
     net = coba(64, 16, impl=impl, weight_exc=npt.init.Uniform(0.2, 1.0))
     state = net.init(dt=0.1, key=jax.random.key(1))
-    one = net.projections["E->E"].connect.weight
+    one = net.pathways["E->E"].connect.weight
     weights = jnp.stack([one * s for s in (0.5, 1.0, 2.0)])
 
     def final(weight):
-        varied = eqx.tree_at(lambda n: n.projections["E->E"].connect.weight, net, weight)
-        return npt.simulate(varied, state, DRIVE, dt=0.1, duration=20.0).state.populations["E"].cell.v
+        varied = eqx.tree_at(lambda n: n.pathways["E->E"].connect.weight, net, weight)
+        return npt.simulate(varied, state, DRIVE, dt=0.1, duration=20.0).state.nodes["E"].cell.v
 
     np.testing.assert_allclose(jax.vmap(final)(weights), jnp.stack([final(w) for w in weights]), rtol=1e-9)
 
@@ -137,7 +137,7 @@ def test_vmap_of_grad_over_weights_equals_the_loop(impl):
 
     def slope(weight):
         def value(w):
-            return loss(eqx.tree_at(lambda n: n.projections["E->E"].connect.weight, net, w), state, DRIVE)
+            return loss(eqx.tree_at(lambda n: n.pathways["E->E"].connect.weight, net, w), state, DRIVE)
 
         return jax.grad(value)(weight)
 

@@ -98,7 +98,7 @@ WRONG = {
         "membrane is a PerfectMembrane, which has no v_rest",
     ),
     "crossing of a number": (
-        lambda: nn.MovingCrossing(3.0),  # pyright: ignore
+        lambda: nn.Crossing(3.0),  # pyright: ignore
         TypeError,
         "threshold is 3.0; expected an AbstractThreshold",
     ),

@@ -588,7 +588,7 @@ def test_in_a_network():
     current = jnp.where(jnp.arange(8)[:, None] == 0, jnp.asarray([20.0, 5.0]), 0.0)  # of soma and dendrite
     sol = npt.simulate(net, net.init(dt=0.05), {"E": current}, dt=0.05, duration=20.0, record=["E.dend.v", "E.spike"])
     assert sol.out["E.dend.v"].shape == (400, 8) and sol.out["E.spike"].any(0).all()
-    assert isinstance(sol.state.populations["E"].cell.membrane, CompartmentsState)
+    assert isinstance(sol.state.nodes["E"].cell.membrane, CompartmentsState)
 
 
 def test_a_receptor_on_any_compartment():
@@ -601,7 +601,7 @@ def test_a_receptor_on_any_compartment():
     net = npt.Network({"E": npt.Population(cell, receptors)})
     start = net.init(dt=dt)
     opened = {"near": jnp.asarray([0.5, 2.0]), "far": jnp.asarray([0.0, 1.0])}
-    ports = lambda s: [s.populations["E"].receptors[k].g for k in opened]  # noqa: E731
+    ports = lambda s: [s.nodes["E"].receptors[k].g for k in opened]  # noqa: E731
     start = eqx.tree_at(ports, start, list(opened.values()))
     got = npt.simulate(net, start, dt=dt, duration=5.0, record=["E.voltages"]).out["E.voltages"]
     flow = 100 * np.asarray(dense(Tree((-1, 0, 1)), jnp.zeros(3), jnp.asarray([0.0, 3.0, 2.0])))

@@ -214,9 +214,11 @@ def test_a_step_refuses_what_is_of_other_shapes():
     cell, tick = HH(3), npt.Tick.at(0, dt=0.1)
     with pytest.raises(ValueError, match=r"the input has shape \(4,\); expected \(\) or \(3,\)"):
         cell.step(cell.init(), jnp.ones(4), tick)
-    with pytest.raises(ValueError, match=r"the state is that of cells of shape \(2,\) without a refractory time"):
+    with pytest.raises(
+        ValueError, match=r"the state is that of cells of shape \(2,\), and this Cond.* has the shape \(3,\)"
+    ):
         cell.step(HH(2).init(), 1.0, tick)
-    with pytest.raises(ValueError, match=r"of shape \(3,\) with a refractory time; make one by the init of this Cond"):
+    with pytest.raises(ValueError, match="the state has an absolute refractory period, and the cell has none"):
         cell.step(HH(3, t_ref=1.0).init(), 1.0, tick)
 
 

@@ -265,7 +265,7 @@ def test_mistakes_are_named():
         ({"input": "a"}, TypeError, "input is 'a'; expected numbers, a Drive or a function"),
         ({"input": lambda a, b: 1.0}, TypeError, "input is a function of .a, b.; expected a function of .t."),
         ({"state": npt.neurons.LIF(2).init()}, ValueError, "state.v' has shape .2,."),
-        ({"state": npt.neurons.AdExIF(3).init()}, TypeError, "state is a PointNeuronState of a AdaptiveVoltage"),
+        ({"state": npt.neurons.AdExIF(3).init()}, TypeError, "state is a NeuronState of a AdaptiveVoltage"),
         ({"state": eqx.tree_at(lambda s: s.membrane.v, cell.init(), jnp.full(3, jnp.nan))}, ValueError, "NaN in 'v'"),
     ):
         with pytest.raises(kind, match=message):

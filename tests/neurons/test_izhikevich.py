@@ -22,9 +22,9 @@ class Published(npt.integrate.AbstractStepper):
 
     dt: Array
 
-    def step(self, field, t, y, u, dt, key):
+    def step(self, field, t, y, u, dt, *, state=None, key=None):
         y = dataclasses.replace(y, v=y.v + self.dt * field.vector_field(t, y, u).v)
-        return dataclasses.replace(y, u=y.u + self.dt * field.vector_field(t, y, u).u)
+        return dataclasses.replace(y, u=y.u + self.dt * field.vector_field(t, y, u).u), state
 
 
 class Accommodating(npt.neurons.AbstractMembrane):

@@ -1,4 +1,4 @@
-"""Threshold, hold and reset in one kernel: bit for bit its reference, and part by part what a neuron is."""
+"""Threshold, hold and reset in one kernel: bit for bit the rule that derivatives come from."""
 
 import itertools
 
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import neuropytree as npt
-from neuropytree.neurons import _point
-from neuropytree.ops._fire import fire
+from neuropytree.ops import VoltageChange, _fire, fire
 
 N = 300_000  # so many are shared between threads
 
@@ -36,9 +35,10 @@ def test_the_kernel_is_its_reference_bit_for_bit(dtype, n, per_neuron, hard, hol
     v, left, new, v_th, v_reset, steps = operands(n, dtype, per_neuron)
 
     def run(impl):
-        given = {"v_th": v_th, "v_reset": v_reset, "steps": steps if hold else None, "hard": hard, "boolean": boolean}
-        given = {k: jnp.asarray(x) if isinstance(x, np.ndarray) else x for k, x in given.items()}
-        return fire(jnp.asarray(v), jnp.asarray(left) if hold else None, jnp.asarray(new), **given, impl=impl)
+        resting = {"held": jnp.asarray(v), "left": jnp.asarray(left), "steps": jnp.asarray(steps)} if hold else {}
+        change = VoltageChange(jnp.asarray(v_reset), hard=hard)
+        surrogate = None if boolean else npt.surrogate.Sigmoid()
+        return fire(jnp.asarray(new), jnp.asarray(v_th), change, **resting, surrogate=surrogate, impl=impl)
 
     for got, want in zip(run("taichi"), run("reference"), strict=True):
         assert (got is None) == (want is None)
@@ -51,21 +51,26 @@ def test_what_it_means():
     """By hand: held; below; at the threshold; above; not a number."""
     v, new = jnp.array([-60.0, -55.0, -51.0, -51.0, -51.0]), jnp.array([-40.0, -54.0, -50.0, -48.0, jnp.nan])
     left = jnp.array([2, 0, 0, 0, 0], jnp.int32)
-    given = {"v_th": jnp.asarray(-50.0), "steps": jnp.asarray(5, jnp.int32), "boolean": True}
-    hard = fire(v, left, new, v_reset=jnp.asarray(-65.0), hard=True, **given)
-    soft = fire(v, left, new, v_reset=jnp.asarray(15.0), hard=False, **given)
-    np.testing.assert_array_equal(hard[0], [-60.0, -54.0, -65.0, -65.0, np.nan])
-    np.testing.assert_array_equal(soft[0], [-60.0, -54.0, -65.0, -63.0, np.nan])
-    for _, steps, spikes in (hard, soft):
+    v_th, resting = jnp.asarray(-50.0), {"left": left, "steps": jnp.asarray(5, jnp.int32)}
+    hard = fire(new, v_th, VoltageChange(jnp.asarray(-65.0), hard=True), held=v, **resting)
+    soft = fire(new, v_th, VoltageChange(jnp.asarray(15.0), hard=False), held=v, **resting)
+    free = fire(new, v_th, **resting)  # voltages that nothing holds or resets
+    np.testing.assert_array_equal(hard.v, [-60.0, -54.0, -65.0, -65.0, np.nan])
+    np.testing.assert_array_equal(soft.v, [-60.0, -54.0, -65.0, -63.0, np.nan])
+    np.testing.assert_array_equal(free.v, new)
+    for _, steps, spikes in (hard, soft, free):
         np.testing.assert_array_equal(spikes, [False, False, True, True, False])
         np.testing.assert_array_equal(steps, [1, 0, 5, 5, 0])
+    below = jnp.array([True, True, False, True, True])
+    crossed = fire(new, v_th, below=below).spike
+    np.testing.assert_array_equal(crossed, [True, False, False, True, False])
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 @pytest.mark.parametrize("t_ref", [None, 1.0])
 @pytest.mark.parametrize("surrogate", [None, npt.surrogate.Sigmoid])
 @pytest.mark.parametrize("shape", [(7,), (3, 5)])
-def test_a_neuron_is_its_parts_composed(monkeypatch, reset, t_ref, surrogate, shape):
+def test_a_neuron_follows_the_rule(monkeypatch, reset, t_ref, surrogate, shape):
     v_th = jnp.broadcast_to(jnp.linspace(-50.0, -48.0, shape[-1]), shape)
     given = {"v_rest": -60.0, "v_th": v_th, "v_reset": -62.0, "t_ref": t_ref}
     cell = npt.neurons.LIF(shape, **given, reset=reset, surrogate=surrogate)
@@ -77,7 +82,7 @@ def test_a_neuron_is_its_parts_composed(monkeypatch, reset, t_ref, surrogate, sh
     fused = run(drive)
     assert int(jnp.sum(fused["spike"], dtype=int)) > 10
     with monkeypatch.context() as patched:
-        patched.setattr(_point, "_discrete", _point._composed)
+        patched.setattr(_fire, "_fired", lambda f, impl: _fire._rule(f))
         jax.clear_caches()
         parts = run(drive)
     jax.clear_caches()
@@ -85,7 +90,7 @@ def test_a_neuron_is_its_parts_composed(monkeypatch, reset, t_ref, surrogate, sh
         np.testing.assert_array_equal(fused[name], parts[name])
 
 
-def test_derivatives_are_those_of_the_parts(monkeypatch):
+def test_derivatives_are_those_of_the_rule(monkeypatch):
     cell = npt.neurons.LIF(5, v_rest=-60.0, v_th=-50.0, v_reset=-60.0, t_ref=1.0)
     state = cell.init(dt=0.1)
 
@@ -97,10 +102,18 @@ def test_derivatives_are_those_of_the_parts(monkeypatch):
     given = cell, jnp.linspace(10.0, 60.0, 5)
     fused = eqx.filter_grad(loss)(given)
     with monkeypatch.context() as patched:
-        patched.setattr(_point, "_discrete", _point._composed)
+        patched.setattr(_fire, "_fired", lambda f, impl: _fire._rule(f))
         jax.clear_caches()
         parts = eqx.filter_grad(loss)(given)
     jax.clear_caches()
     assert float(jnp.abs(fused[1]).max()) > 1e-3
     for got, want in zip(jax.tree.leaves(fused), jax.tree.leaves(parts), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_half_a_refractory_period_is_refused():
+    v, v_th = jnp.zeros(2), jnp.asarray(1.0)
+    with pytest.raises(ValueError, match=r"fire got \['left'\]; a refractory period needs 'left' and 'steps' both"):
+        fire(v, v_th, left=jnp.zeros(2, jnp.int32))
+    with pytest.raises(ValueError, match=r"fire got \['held'\]; a refractory period needs"):
+        fire(v, v_th, held=v)

@@ -104,6 +104,22 @@ def test_transformations_and_shapes():
         assert abs(float(narrow.astype(float).mean()) + 0.5 * jnp.finfo(dtype).epsneg.astype(float) - 0.5) < 0.015
 
 
+def test_the_bits_are_the_same_without_64_bits():
+    n = np.arange(1000)
+    want = [npt.ops.counter_normal(7, n, 3, 4, dtype=np.float32), npt.ops.counter_bits(7, n, 3, 4)[1]]
+    with jax.enable_x64(False):
+        got = [npt.ops.counter_normal(7, n, 3, 4), npt.ops.counter_bits(7, n, 3, 4)[1]]
+        assert all(x.dtype.itemsize == 4 for x in got)
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_elements_are_numbered_as_they_lie_in_memory():
+    got = npt.ops.element_numbers((3, 1, 5), 2**32 - 3)
+    np.testing.assert_array_equal(got.reshape(-1), (np.arange(15) + 2**32 - 3) % 2**32)
+    assert npt.ops.element_numbers(()).shape == () and npt.ops.element_numbers((0, 3)).shape == (0, 3)
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="no counters"):
         npt.ops.counter_bits(1)
@@ -122,15 +138,16 @@ KERNEL = """
 import sys
 import numpy as np
 import taichi as ti
-from neuropytree.ops.taichi import bernoulli, exponential, fold, integer, normal, stream, uniform
+from neuropytree.ops.taichi import bernoulli, element, exponential, fold, integer, normal, stream, uniform
 
-words = np.load(sys.argv[1])["words"]
+words, state = (np.load(sys.argv[1])[name] for name in ("words", "state"))
 found = {}
 for name, real in (("float32", ti.f32), ("float64", ti.f64)):
     ti.init(arch=ti.x64, default_fp=real, fast_math=False, offline_cache=False, log_level=ti.ERROR)
 
     @ti.kernel
-    def draw(words: ti.types.ndarray(ti.u32, 1), out: ti.types.ndarray(real, 2), p: real):
+    def draw(words: ti.types.ndarray(ti.u32, 1), state: ti.types.ndarray(ti.u32, 1), out: ti.types.ndarray(real, 2),
+             p: real):
         for i in range(words.shape[0]):
             s0, s1 = stream(-7, i, words[i])
             a, b = fold(s0, s1, 9)
@@ -140,9 +157,12 @@ for name, real in (("float32", ti.f32), ("float64", ti.f64)):
             out[3, i] = bernoulli(a, p)
             out[4, i] = integer(b, -5, 1000)
             out[5, i] = uniform(a, b, float)
+            x, y = element(state[0], state[1], state[2], state[3], words[i])
+            out[6, i] = uniform(x, y, real)
+            out[7, i] = normal(x, real)
 
-    out = np.zeros((6, len(words)), name)
-    draw(words, out, 0.3)
+    out = np.zeros((8, len(words)), name)
+    draw(words, state, out, 0.3)
     found[name] = out
 np.savez(sys.argv[1], **found)
 """
@@ -153,7 +173,8 @@ def test_kernels_have_the_same_bits(tmp_path):
     if importlib.util.find_spec("taichi") is None:
         pytest.skip("Taichi is not installed")
     file, program = tmp_path / "words.npz", tmp_path / "draw.py"  # Taichi reads the source of a kernel
-    np.savez(file, words=WORDS)
+    noise = npt.Tick.at(41, dt=0.1, key=jax.random.key(2)).fold("noise").stream
+    np.savez(file, words=WORDS, state=np.stack(npt.ops.stream_words(noise)))
     program.write_text(KERNEL)
     run = subprocess.run([sys.executable, str(program), str(file)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
@@ -167,6 +188,8 @@ def test_kernels_have_the_same_bits(tmp_path):
             npt.ops.counter_bernoulli(np.asarray(0.3, dtype), -7, n, words, 9),
             np.asarray(second.astype(jnp.uint64) * np.uint64(1005) >> np.uint64(32)).astype(np.int64) - 5,
             npt.ops.counter_uniform(-7, n, words, 9, dtype=dtype),
+            npt.ops.counter_uniform(noise, words, dtype=dtype),
+            npt.ops.counter_normal(noise, words, dtype=dtype),
         ]
         for got, x in zip(found[np.dtype(dtype).name], want, strict=True):
             np.testing.assert_array_equal(got, np.asarray(x).astype(dtype))

@@ -15,6 +15,10 @@ from spike_statistics import coba_statistics
 
 DATA = Path(__file__).with_name("coba_statistics.json")
 
+#: ms. The same in every simulator: what is sent in step k is in place at the end of step k + delay/dt. Brian2 and NEST
+#: both count so, though Brian2 gives a spike the time at which its step begins, and NEST that at which it ends.
+DELAYS = (0.1, 1.5)
+
 #: Conductances are relative to the leak, so weights and drive carry no unit but mV.
 PARAMETERS: dict[str, float] = {
     "n_exc": 3200,
@@ -58,24 +62,23 @@ def statistics_of(spike_step: np.ndarray, neuron: np.ndarray) -> dict[str, float
     )
 
 
-def save(simulator: str, versions: dict[str, str], notes: str, rows: list[dict[str, float]]) -> None:
-    """Puts one simulator's rows (one for each seed) into the data file, beside the other simulators'."""
-    content: dict[str, Any] = json.loads(DATA.read_text()) if DATA.exists() else {"simulators": {}}
+def save(simulator: str, delay: float, versions: dict[str, str], notes: str, rows: list[dict[str, float]]) -> None:
+    """Puts one simulator's rows (one for each seed) into the data file, beside those of others and of other delays."""
+    content: dict[str, Any] = json.loads(DATA.read_text()) if DATA.exists() else {"delays": {}}
     content["parameters"] = PARAMETERS
     names = list(rows[0])
-    content["simulators"][simulator] = {
+    content["delays"].setdefault(str(delay), {})[simulator] = {
         "versions": {"python": platform.python_version(), "numpy": np.__version__, **versions},
         "notes": notes,
         "seeds": {name: [round(float(row[name]), 6) for row in rows] for name in names},
         "mean": {name: round(float(np.mean([row[name] for row in rows])), 6) for name in names},
         "sd": {name: round(float(np.std([row[name] for row in rows], ddof=1)), 6) for name in names},
     }
-    text = json.dumps(content, indent=1)
-    # One line for each statistic: `indent` would put every seed on a line of its own.
-    DATA.write_text(_join_number_lists(text) + "\n")
+    DATA.write_text(numbers_in_one_line(json.dumps(content, indent=1)) + "\n")
 
 
-def _join_number_lists(text: str) -> str:
+def numbers_in_one_line(text: str) -> str:
+    """Indented JSON with one line for each list of numbers; `indent` puts every number on a line of its own."""
     lines: list[str] = []
     inside = False
     for line in text.splitlines():

@@ -28,10 +28,10 @@ def spikes_to_events(spikes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return step, neuron
 
 
-def interval_cv(spike_step: np.ndarray, neuron: np.ndarray, n: int) -> np.ndarray:
+def interval_cv(spike_step: np.ndarray, neuron: np.ndarray, n: int, least: int = MIN_INTERVALS) -> np.ndarray:
     """The coefficient of variation of each neuron's inter-spike intervals (sd with n in the denominator).
 
-    Neurons with fewer than `MIN_INTERVALS` intervals are left out, so the result may be shorter than `n`.
+    Neurons with fewer than `least` intervals are left out, so the result may be shorter than `n`.
     """
     order = np.lexsort((spike_step, neuron))
     step, owner = spike_step[order].astype(float), neuron[order]
@@ -43,7 +43,7 @@ def interval_cv(spike_step: np.ndarray, neuron: np.ndarray, n: int) -> np.ndarra
     mean = np.bincount(owner, interval, minlength=n) / safe
     # Two passes: sums of squares minus squared sums would cancel for regular neurons.
     variance = np.bincount(owner, (interval - mean[owner]) ** 2, minlength=n) / safe
-    enough = count >= MIN_INTERVALS
+    enough = count >= least
     return np.sqrt(variance[enough]) / mean[enough]
 
 
@@ -76,6 +76,51 @@ def coba_statistics(
     }
     result |= {f"count_q{q:02d}": np.percentile(count, q) for q in QUANTILES}
     return {name: float(value) for name, value in result.items()}
+
+
+def cuba_statistics(
+    spike_step: np.ndarray, neuron: np.ndarray, *, n: int, steps: int, discard: int, dt: float
+) -> dict[str, float]:
+    """The statistics of one run of a network that fires slowly and irregularly, all neurons alike.
+
+    Only spikes of steps `discard <= k < steps` count, and intervals only between two of them.
+
+    - `rate`, `rate_sd`: mean and standard deviation over neurons of the rate in Hz; `silent`: the part without a spike;
+    - `cv`: mean over neurons of the CV of inter-spike intervals, of those with at least five intervals;
+    - `cc`, `cc_sd`: mean and standard deviation of the correlation of spike counts in 2 ms, over all pairs of 200
+      neurons that spike, evenly chosen;
+    - `sync`: variance over mean of the number of spikes of all neurons in 3 ms: 1 for independent Poisson neurons.
+    """
+    spike_step, neuron = np.asarray(spike_step), np.asarray(neuron)
+    window = (spike_step >= discard) & (spike_step < steps)
+    step, neuron = spike_step[window] - discard, neuron[window]
+    count = np.bincount(neuron, minlength=n)
+    rate = count / ((steps - discard) * dt * 1e-3)
+
+    def bins(width: float) -> tuple[np.ndarray, int]:
+        return step // round(width / dt), (steps - discard) // round(width / dt)
+
+    active = np.flatnonzero(count)
+    chosen = active[np.linspace(0, active.size - 1, min(200, active.size)).astype(int)]
+    row = np.full(n, -1)
+    row[chosen] = np.arange(chosen.size)
+    at, number = bins(2.0)
+    use = (row[neuron] >= 0) & (at < number)
+    counts = np.zeros((chosen.size, number))
+    np.add.at(counts, (row[neuron[use]], at[use]), 1)
+    pairs = np.atleast_2d(np.corrcoef(counts[counts.std(axis=1) > 0]))
+    pairs = pairs[np.triu_indices(len(pairs), 1)]
+    at, number = bins(3.0)
+    whole = np.bincount(at[at < number], minlength=number)
+    return {
+        "rate": float(rate.mean()),
+        "rate_sd": float(rate.std()),
+        "silent": float((count == 0).mean()),
+        "cv": float(interval_cv(step, neuron, n, 5).mean()),
+        "cc": float(pairs.mean()),
+        "cc_sd": float(pairs.std()),
+        "sync": float(whole.var() / whole.mean()),
+    }
 
 
 def disagreements(

@@ -1,13 +1,13 @@
 """Kernels written in Taichi, and the compiler that turns them into object files. Nothing here imports at run time
 unless a user's own kernel is compiled.
 
-`ti.func`s for kernels of your own: `stream`, `fold`, `uniform`, `normal`, `exponential`, `bernoulli`, `integer`, the
-counter-based random numbers. Asking for one imports Taichi.
+`ti.func`s for kernels of your own: `stream`, `element`, `fold`, `uniform`, `normal`, `exponential`, `bernoulli`,
+`integer`, the counter-based random numbers. Asking for one imports Taichi.
 """
 
 from typing import Any
 
-_RANDOM = ("bernoulli", "exponential", "fold", "integer", "normal", "stream", "uniform")
+_RANDOM = ("bernoulli", "element", "exponential", "fold", "integer", "normal", "stream", "uniform")
 
 
 def __getattr__(name: str) -> Any:

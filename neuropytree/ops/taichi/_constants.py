@@ -9,6 +9,10 @@ ROUNDS = 7
 MULTIPLIER = 0xD256D193
 WEYL = 0x9E3779B9
 
+# Philox-4x32 of the same paper, with as many rounds
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYLS = (0x9E3779B9, 0xBB67AE85)
+
 # SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195), as upper and lower half of each constant
 STEP = (0x9E3779B9, 0x7F4A7C15)
 MIX = ((0xBF58476D, 0x1CE4E5B9), (0x94D049BB, 0x133111EB))
@@ -26,3 +30,17 @@ QUANTILE = (
 
 # Connections made just in time: rounds that permute the columns of a block, and bits from the key of one to the next
 SHUFFLES, TURN = 6, 10
+
+# Counts with a mean below it are found by adding up probabilities, others by transformed rejection: Hörmann's PTRS
+# (1993, doi:10.1016/0167-6687(93)90997-4) and BTRS (1993, doi:10.1080/00949659308811496). As published, the hat of
+# PTRS is up to 0.5 % below the law here and there. So it is 0.6 % higher here, and what is surely below the law, less.
+FEW = 32.0
+PTRS = (0.931, 2.53, -0.059, 0.02483, 0.43, 0.9207, 3.6224, 2.0, 1.1306, 1.1396, 3.4)
+BTRS = (1.15, 2.53, -0.0873, 0.0248, 0.01, 0.5, 0.92, 4.2, 2.83, 5.1)
+SQUEEZE, EDGE = 0.07, 0.013  # of the distance to the ends of the hat
+STIRLING = (1 / 12, 1 / 360, 1 / 1260)
+TWO_PI = 6.283185307179586
+MOST = 2.0**30  # the largest mean: counts are int32
+# By how much the probability of no event is made larger, which is more than it may be too small by rounding: so the
+# probabilities add up to one, and a count is found for every word
+MARGIN = 1 + 2.0**-46

@@ -11,7 +11,7 @@ counter `c` in it, and a stream of its own. A word becomes a number by `uniform`
 import taichi as ti
 from taichi.lang.util import cook_dtype
 
-from ._constants import LN2, LOG, MIX, MULTIPLIER, QUANTILE, ROUNDS, STEP, WEYL
+from ._constants import LN2, LOG, MIX, MULTIPLIER, MULTIPLIERS, QUANTILE, ROUNDS, STEP, WEYL, WEYLS
 
 ANY = ti.template()
 
@@ -26,6 +26,30 @@ def philox(a, b, key):
         y = ti.cast(product, ti.u32)
         k += ti.u32(WEYL)
     return x, y
+
+
+@ti.func
+def philox4(a, b, c, d, key0, key1):
+    """Four words from four words and two of a key."""
+    x0, x1, x2, x3 = ti.cast(a, ti.u32), ti.cast(b, ti.u32), ti.cast(c, ti.u32), ti.cast(d, ti.u32)
+    k0, k1 = ti.cast(key0, ti.u32), ti.cast(key1, ti.u32)
+    for _ in ti.static(range(ROUNDS)):
+        first = ti.cast(x0, ti.u64) * ti.u64(MULTIPLIERS[0])
+        second = ti.cast(x2, ti.u64) * ti.u64(MULTIPLIERS[1])
+        x0 = ti.cast(second >> ti.u64(32), ti.u32) ^ x1 ^ k0
+        x1 = ti.cast(second, ti.u32)
+        x2 = ti.cast(first >> ti.u64(32), ti.u32) ^ x3 ^ k1
+        x3 = ti.cast(first, ti.u32)
+        k0 += ti.u32(WEYLS[0])
+        k1 += ti.u32(WEYLS[1])
+    return x0, x1, x2, x3
+
+
+@ti.func
+def element(s0, s1, s2, s3, i):
+    """The pair of words of element `i` of a stream, of which the first four are what `npt.ops.stream_words` gives."""
+    x, y = philox(i, s1, s0)
+    return x ^ s2, y ^ s3
 
 
 @ti.func
@@ -61,7 +85,7 @@ def polynomial(coefficients: ANY, y):
     """In fixed point: the coefficients, highest first, with as many binary places as the result, `y` with 31."""
     value = ti.i32(coefficients[0])
     for c in ti.static(coefficients[1:]):
-        value = ti.cast((ti.cast(value, ti.i64) * ti.cast(y, ti.i64)) >> ti.i64(32), ti.i32) * 2 + ti.i32(c)
+        value = ti.cast((ti.cast(value, ti.i64) * ti.cast(y, ti.i64)) >> ti.i64(31), ti.i32) + ti.i32(c)
     return value
 
 

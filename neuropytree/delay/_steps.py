@@ -1,0 +1,47 @@
+"""Delays as numbers of steps."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def delay_steps(delay: Any, dt: float) -> Any:
+    r"""Steps from emission to arrival, $m = \lfloor d / \Delta t + 0.5 + 10^{-6} \rfloor$; 0 for `None`.
+
+    What is sent in step $k$ is in place at the end of step $k + m$. Halves are rounded up, also those that a division
+    makes a little smaller (0.15 ms are 2 steps of 0.1 ms), as NEST does.
+
+    **Arguments:**
+
+    - `delay`: ms; a number, `None`, or a NumPy array.
+    - `dt`: length of a step (ms).
+
+    **Returns:** a Python int, or an int64 array.
+
+    !!! example
+
+        ```python
+        import numpy as np, neuropytree as npt
+        npt.delay.delay_steps(1.5, 0.1)  # 15
+        npt.delay.delay_steps(np.array([0.0, 0.14, 0.15, 0.25]), 0.1)  # [0, 1, 2, 3]
+        ```
+    """
+    if delay is None:
+        return 0
+    steps = np.floor(np.asarray(delay, np.float64) / float(dt) + (0.5 + 1e-6))
+    return int(steps) if steps.ndim == 0 else steps.astype(np.int64)
+
+
+def check_delay(delay: Any, name: str) -> float | None:
+    """`delay` as a Python number.
+
+    **Raises:** `TypeError` or `ValueError` unless it is `None` or a finite number of ms, not negative.
+    """
+    if delay is None:
+        return None
+    if isinstance(delay, bool) or not isinstance(delay, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} has delay {delay!r}; expected None (no delay) or a number of ms")
+    if not math.isfinite(delay) or delay < 0:
+        raise ValueError(f"{name} has delay {delay!r}; expected None (no delay) or a number of ms, at least 0")
+    return float(delay)

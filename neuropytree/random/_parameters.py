@@ -1,0 +1,69 @@
+"""Parameters and dtypes of draws, checked."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from .._arguments import known_values, real
+
+
+def parameter(x: ArrayLike, name: str, *, least: float | None = None, most: float | None = None) -> Array:
+    """A real parameter as an array.
+
+    **Raises:** `TypeError` unless it is made of real numbers; `ValueError` where one is known to be no number, or
+    infinite, or beyond its bounds.
+    """
+    array = real(x, name, least=least)
+    known = known_values(array)
+    if most is not None and known is not None and (known > most).any():
+        raise ValueError(f"{name} is {known.max():.10g}; expected numbers from {least:g} to {most:.10g}")
+    return array
+
+
+def whole(x: Any, name: str, *, least: int = -(2**31)) -> Array:
+    """A parameter of whole numbers, as int32.
+
+    **Raises:** `TypeError` unless its dtype is that of integers; `ValueError` where a number is known to be out of
+    bounds.
+    """
+    array = x if isinstance(x, jax.Array) else np.asarray(x)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{name} is {x!r}; expected whole numbers")
+    known = known_values(array)
+    if known is not None and known.size and not (least <= known.min() and known.max() < 2**31):
+        wrong = known.min() if known.min() < least else known.max()
+        raise ValueError(f"{name} is {wrong}; expected whole numbers from {least} to 2^31 - 1")
+    return jnp.asarray(array).astype(jnp.int32)
+
+
+def floating(dtype: Any, *given: ArrayLike) -> Any:
+    """The dtype of a draw: `dtype`, or that of the arrays that are given, or JAX's default float.
+
+    **Raises:** `TypeError` for a dtype that isn't floating.
+    """
+    if dtype is None:
+        dtypes = [x.dtype for x in given if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)]
+        return jnp.result_type(*dtypes) if dtypes else jnp.result_type(float)
+    return _checked(dtype, "a floating dtype", jnp.floating)
+
+
+def counted(count: Array, dtype: Any) -> Array:
+    """Counts in a dtype; those that are negative, for laws that there are not, are NaN where there is NaN.
+
+    **Raises:** `TypeError` for a dtype that is neither of integers nor floating.
+    """
+    dtype = _checked(dtype, "a dtype of integers or a floating one", jnp.integer, jnp.floating)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return count.astype(dtype)
+    number = count.astype(dtype)
+    return jnp.where(count < 0, jnp.full_like(number, jnp.nan), number)
+
+
+def _checked(dtype: Any, expected: str, *kinds: Any) -> Any:
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
+    if not any(jnp.issubdtype(dtype, kind) for kind in kinds):
+        raise TypeError(f"dtype is {dtype.name}; expected {expected}")
+    return dtype

@@ -1,0 +1,94 @@
+"""Spikes as a list of events."""
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+class Events(eqx.Module):
+    """A message that `simulate` records as a list of its events: in which step, of which element.
+
+    The memory that it takes is fixed: room for `capacity` events. What doesn't fit is not kept, but counted, and
+    `simulate` warns; see `EventList.lost`. In a run with `chunk=` the capacity is that of each piece.
+
+    **Arguments:**
+
+    - `path`: name of the message, such as `"E.spike"`.
+    - `capacity`: greatest number of events.
+
+    **Raises:** `TypeError` or `ValueError` naming the argument.
+
+    !!! example
+
+        ```python
+        import neuropytree as npt
+        cells = npt.neurons.LIF(10)
+        sol = npt.simulate(cells, cells.init(dt=0.1), 30.0, dt=0.1, duration=100.0,
+                           record=[npt.Events("spike", capacity=1000)])
+        sol.out["spike"].ts, sol.out["spike"].indices
+        ```
+    """
+
+    path: str = eqx.field(static=True)
+    capacity: int = eqx.field(static=True)
+
+    def __init__(self, path: str, *, capacity: int):
+        if not isinstance(path, str):
+            raise TypeError(f"path of Events is {path!r}; expected a name such as 'E.spike'")
+        if isinstance(capacity, bool) or not isinstance(capacity, int | np.integer) or not 1 <= capacity < 2**31 - 64:
+            raise ValueError(f"capacity of Events('{path}') is {capacity!r}; expected a whole number, at least 1")
+        self.path, self.capacity = path, int(capacity)
+
+
+class EventList(eqx.Module):
+    """Events of a run, in the order of their steps, and within a step of their elements.
+
+    - `steps`: number of the step of each event.
+    - `indices`: number of its element.
+    - `values`: what was sent; `None` for booleans.
+    - `count`: how many events there were. More than the list has if its capacity didn't suffice.
+    - `size`: number of elements of the message.
+    - `start`, `n_steps`: first step of the run, and how many there were.
+    - `dt`: length of a step (ms).
+
+    Within `jax.jit` and `jax.vmap` the arrays have the length of the capacity; behind the events, steps are -1 and
+    indices `size`.
+    """
+
+    steps: Int[Array | np.ndarray, "... events"]
+    indices: Int[Array | np.ndarray, "... events"]
+    values: Float[Array | np.ndarray, "... events"] | None
+    count: Int[Array | np.ndarray, "..."]
+    size: Int[Array | np.ndarray, "..."]
+    start: Int[Array | np.ndarray, "..."]
+    n_steps: int = eqx.field(static=True)
+    dt: float = eqx.field(static=True)
+
+    @property
+    def ts(self) -> np.ndarray:
+        """Time of each event (ms), the end of its step."""
+        return (np.asarray(self.steps, np.float64) + 1) * self.dt
+
+    @property
+    def lost(self) -> int:
+        """How many events are not in the list, for want of capacity."""
+        return max(0, int(self.count) - self.steps.shape[-1])
+
+    def whole(self) -> "EventList":
+        """The list itself. **Raises:** `ValueError` if events were lost."""
+        if self.lost:
+            raise ValueError(f"{self.lost} events of this list were lost: record it with a larger capacity")
+        return self
+
+    def raster(self) -> np.ndarray:
+        """The events as an array (steps of the run, elements): 0 or what was sent.
+
+        **Raises:** `ValueError` if events were lost.
+        """
+        self.whole()
+        kind = bool if self.values is None else np.asarray(self.values).dtype
+        out = np.zeros((self.n_steps, int(self.size)), kind)
+        known = np.asarray(self.steps) >= 0
+        rows, columns = np.asarray(self.steps)[known] - int(self.start), np.asarray(self.indices)[known]
+        np.add.at(out, (rows, columns), True if self.values is None else np.asarray(self.values)[known])
+        return out
