@@ -16,5 +16,6 @@ from ._embedded import embedded as embedded
 from ._fixed_prob import FixedProb as FixedProb
 from ._from import from_coo as from_coo
 from ._from import from_scipy as from_scipy
+from ._impl import with_impl as with_impl
 from ._jit import JIT as JIT
 from ._jit import JITFixedProb as JITFixedProb

@@ -27,6 +27,7 @@ class Block(AbstractConnectivity):
     - `block`: `(height, width)`, the numbers of pre and post neurons in a block.
     - `in_size`, `out_size`: numbers of pre and post neurons, whole numbers of blocks.
     - `key`: for a weight that is drawn.
+    - `impl`: of the operators, as in `npt.ops.bsr_matvec`.
 
     `W(x)` carries events from pre to post and costs the rows of the blocks of the neurons that fired.
 
@@ -46,6 +47,7 @@ class Block(AbstractConnectivity):
     indptr: Int[Array, " block_rows"]
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -57,11 +59,12 @@ class Block(AbstractConnectivity):
         in_size: int,
         out_size: int,
         key: Key[Array, ""] | None = None,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
         cols, ptr = concrete(indices, "indices"), concrete(indptr, "indptr")
         height, width = _validate_block(block, in_size, out_size)
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         _look(in_size // height, out_size // width, cols, ptr)
         shape = (len(cols), height, width)
         if np.prod(shape, dtype=np.float64) >= 2**31:
@@ -87,22 +90,22 @@ class Block(AbstractConnectivity):
     def nnz(self) -> int:
         return int(self.weight.size)
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         self.check()
         acc = accumulator(acc, self.out_size, self.weight)
-        return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+        return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         self.check()
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
+        return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """Shape (blocks, height, width)."""
         self.check()
         check_shape("post", post, (self.out_size,))
-        return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
+        return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl or self.impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         _, height, width = self.weight.shape

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
@@ -44,10 +45,12 @@ class CSR(AbstractConnectivity):
       replace it.
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `key`: for a weight that is drawn.
+    - `impl`: of the operators, as in `npt.ops.csr_matvec`.
 
     `W(x)` carries events from pre to post and costs the edges of the neurons that fired.
 
-    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order.
+    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order. Inside a
+        transformation, where the entries aren't known, one that is out of range is no edge.
 
     !!! example
 
@@ -64,6 +67,7 @@ class CSR(AbstractConnectivity):
     csc: CSCView | None
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -74,14 +78,19 @@ class CSR(AbstractConnectivity):
         in_size: int,
         out_size: int,
         key: Key[Array, ""] | None = None,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        cols, ptr = concrete(indices, "indices"), concrete(indptr, "indptr")
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
+        self.csc = None
+        if isinstance(indices, Tracer) or isinstance(indptr, Tracer):
+            self.indices, self.indptr = _traced("indices", indices, None), _traced("indptr", indptr, self.in_size + 1)
+            self.weight = edge_weights(weight, self.indices.shape, key)
+            return
+        cols, ptr = np.asarray(indices), np.asarray(indptr)
         self._look(cols, ptr)
         self.weight = edge_weights(weight, cols.shape, key)
         self.indices, self.indptr = in_large_pages(cols), in_large_pages(ptr)
-        self.csc = None
         remember((self.indices, self.indptr), *self._sizes)
 
     def with_csc(self) -> "CSR":
@@ -114,7 +123,7 @@ class CSR(AbstractConnectivity):
         """
         rows, starts, order = self._by_column()
         weight = self.weight if self.weight.ndim == 0 else moved_to_large_pages(self.weight[order])
-        return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size)
+        return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size, impl=self.impl)
 
     def _by_column(self) -> list[np.ndarray]:
         indices, indptr = concrete(self.indices, "indices"), concrete(self.indptr, "indptr")
@@ -159,7 +168,7 @@ class CSR(AbstractConnectivity):
 
     @property
     def nnz(self) -> int:
-        return int(self.indptr[-1])
+        return int(jnp.sum(self.indptr[..., -1]))
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -181,22 +190,26 @@ class CSR(AbstractConnectivity):
     def _zeros(self, shape: tuple[int, ...]) -> Array:
         return jnp.zeros(shape, self.weight.dtype)
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         self.check()
         acc = accumulator(acc, self.out_size, self.weight)
-        return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+        return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         self.check()
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
+        return csr_transposed_matvec(
+            self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl or self.impl
+        )
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
         self.check()
         check_shape("post", post, (self.out_size,))
-        return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
+        return csr_outer(
+            pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl or self.impl
+        )
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return csr_to_dense(self.weight, self.indices, self.indptr, n_cols=self.out_size)
@@ -207,6 +220,15 @@ class CSR(AbstractConnectivity):
         self.check()
         rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
         return rows, indices[: ptr[-1]]
+
+
+def _traced(name: str, x: ArrayLike, size: int | None) -> Array:
+    """An index array whose values aren't known, where the operators count what is out of range as no edge."""
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        raise TypeError(f"{name} is {x.dtype.name}; expected integers")
+    check_shape(name, x, None if size is None else (size,))
+    return x.astype(jnp.int32)
 
 
 def _same_edges(

@@ -40,6 +40,7 @@ class JIT(AbstractConnectivity):
     - `p`: connection probability.
     - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
     - `include_self`: whether neuron `i` may connect to neuron `i`.
+    - `impl`: of the operators, as in `npt.ops.jit_matvec`.
 
     `W(x)` costs the edges of the neurons that fired; `W.transpose(y)` and `W.outer(pre, post)` cost all edges, but for
     those of silent pre neurons in `outer`. See [Connectivity made just in time](../jit.md).
@@ -62,6 +63,7 @@ class JIT(AbstractConnectivity):
     p: float = eqx.field(static=True)
     law: Law = eqx.field(static=True)
     include_self: bool = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -73,12 +75,13 @@ class JIT(AbstractConnectivity):
         p: float,
         law: Law = "constant",
         include_self: bool = True,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
         check_probability("JIT", p)
         self.weight, self.seed = as_parameter(weight), as_seed(seed)
         check_weight(self.weight)
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         self.p, self.law, self.include_self = float(p), law, bool(include_self)
         jax.eval_shape(self._product)  # what the operator can't take is said here
 
@@ -111,21 +114,21 @@ class JIT(AbstractConnectivity):
             total += int(np.asarray(degree).astype(np.int64).sum())
         return total
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         check_shape("x", x, (self.in_size,))
         acc = accumulator(acc, self.out_size, self.weight)
-        return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
+        return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl or self.impl, **self._of)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
+        return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl or self.impl, **self._of)
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
         check_shape("pre", pre, (self.in_size,))
         check_shape("post", post, (self.out_size,))
-        return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
+        return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl or self.impl, **self._of)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jit_dense(self.weight, self.seed, (self.in_size, self.out_size), **self._of)

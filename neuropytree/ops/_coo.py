@@ -52,8 +52,8 @@ def _outer_reference(acc: Array, p: Array, q: Array, sources: Array, targets: Ar
         return acc
     valid, i, j = _inside(sources, targets, p.shape[-1], q.shape[-1])
     p, q = p[..., i].astype(acc.dtype), q[..., j]
-    both, product = (p != 0) & (q != 0), p * q
-    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
+    both, values = (p != 0) & (q != 0), p * q
+    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, values, jnp.zeros_like(values))
     return _scatter(acc, values, jnp.arange(sources.shape[0], dtype=sources.dtype), sorted=True)
 
 

@@ -28,6 +28,7 @@ from ._common import (
     times,
     zeros,
 )
+from ._diagonal import product_p
 from ._edges import edges
 from ._ffi import Shape, make_operator
 
@@ -97,8 +98,8 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
         return acc
     rows, columns, valid = edges(indices, indptr, q.shape[-1])
     p, q = p[..., rows].astype(acc.dtype), q[..., columns].astype(acc.dtype)
-    both, product = (p != 0) & (q != 0), p * q
-    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
+    both, values = (p != 0) & (q != 0), p * q
+    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, values, jnp.zeros_like(values))
     if acc.shape[-1] == 1:
         values = jnp.sum(values, axis=-1, keepdims=True)
     return _scatter(acc, values, jnp.arange(acc.shape[-1], dtype=indices.dtype), sorted=True)
@@ -133,10 +134,8 @@ def _shared_weight(operator: Any, ct: Array, x: Array, *indices: Array, aval: An
     unweighted = operator.bind(
         jnp.zeros((*batch, ct.shape[-1]), ct.dtype), ones, x, *indices, **(params | {"batch": batch})
     )
-    product = jnp.sum(ct * unweighted, axis=-1, keepdims=True)
-    summed = tuple(k for k, (have, got) in enumerate(zip(aval.shape, product.shape, strict=True)) if have == 1 != got)
-    product = jnp.sum(product, axis=summed, keepdims=True) if summed else product
-    return jnp.broadcast_to(product, aval.shape)
+    # over the batch dimensions that the weight has not, and over the elements
+    return product_p.bind(zeros(aval), ct, unweighted, batch=params["batch"], impl="reference")
 
 
 def _matvec_transpose_weight(ct: Any, x: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:

@@ -322,9 +322,7 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
         done = 0
         while group < end and (done < budget or parts > 1):
             limit = room(budget, done, 1, parts)
-            group, count, edges = gather(
-                rows, p_words, p_size, p, p_row, indptr, group, first, low, high, end, limit
-            )
+            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, low, high, end, limit)
             done += edges
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
