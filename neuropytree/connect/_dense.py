@@ -13,6 +13,7 @@ from ..ops import (
     dense_outer,
     dense_transposed_matvec,
     diagonal_matvec,
+    diagonal_outer,
 )
 from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_weight, edge_weights
 
@@ -161,7 +162,7 @@ class Diagonal(AbstractConnectivity):
         """Shape (size,)."""
         del impl
         pre, post = (_values(n, x, self.weight, self.in_size) for n, x in (("pre", pre), ("post", post)))
-        return _add(None, pre, post)
+        return diagonal_outer(pre, post, acc=jnp.zeros(self.in_size, self.weight.dtype))
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jnp.diag(jnp.broadcast_to(self.weight, (self.in_size,)))

@@ -48,6 +48,7 @@ from ._dense import dense_outer_matmat as dense_outer_matmat
 from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
 from ._diagonal import diagonal_matvec as diagonal_matvec
+from ._diagonal import diagonal_outer as diagonal_outer
 from ._due import events_due as events_due
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence

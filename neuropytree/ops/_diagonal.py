@@ -5,31 +5,74 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._common import Events, as_events, as_weight, check_sizes, zeros
+from ._common import Events, as_events, as_weight, check_floating, check_sizes, zeros
 from ._ffi import Shape, make_operator
 
 
-def _reference(acc: Array, a: Array, b: Array, *, batch: Shape) -> Array:
+def _add(acc: Array, values: Array, there: Array) -> Array:
     """Over the last dimension too an operand may have the size 1, for all; and `acc`, for the sum."""
-    del batch
-    both, values = (a != 0) & (b != 0), a * b
-    values = jnp.where(both, values, jnp.zeros_like(values))
+    values = jnp.where(there, values, jnp.zeros_like(values))
     summed = tuple(k for k, (have, got) in enumerate(zip(acc.shape, values.shape, strict=True)) if have < got)
     return acc + (jnp.sum(values, axis=summed, keepdims=True) if summed else values)
 
 
-def _transpose(ct: Any, other: Any, *, aval: Any, batch: Shape, impl: str) -> Array:
-    return product_p.bind(zeros(aval), ct, other, batch=batch, impl=impl)
+def _scaled_reference(acc: Array, w: Array, x: Array, *, batch: Shape) -> Array:
+    del batch
+    return _add(acc, w * x, jnp.broadcast_to(x != 0, jnp.broadcast_shapes(w.shape, x.shape)))
 
 
-product_p = make_operator(
-    "npt_product",
-    reference=_reference,
+def _product_reference(acc: Array, p: Array, q: Array, *, batch: Shape) -> Array:
+    del batch
+    return _add(acc, p * q, (p != 0) & (q != 0))
+
+
+def _scaled_transpose_weight(ct: Any, x: Any, *, aval: Any, **params: Any) -> Array:
+    return product_p.bind(zeros(aval), x, ct, **params)
+
+
+def _scaled_transpose_events(ct: Any, w: Any, *, aval: Any, **params: Any) -> Array:
+    return scaled_p.bind(zeros(aval), w, ct, **params)
+
+
+def _product_transpose(ct: Any, other: Any, *, aval: Any, **params: Any) -> Array:
+    return scaled_p.bind(zeros(aval), ct, other, **params)
+
+
+scaled_p = make_operator(
+    "npt_scaled",
+    reference=_scaled_reference,
     kernel=lambda *_: None,
-    transpose_a=_transpose,
-    transpose_b=_transpose,
+    transpose_a=_scaled_transpose_weight,
+    transpose_b=_scaled_transpose_events,
     indices=0,
 )
+product_p = make_operator(
+    "npt_product",
+    reference=_product_reference,
+    kernel=lambda *_: None,
+    transpose_a=_product_transpose,
+    transpose_b=_product_transpose,
+    indices=0,
+)
+
+
+def diagonal_outer(pre: Events, post: Events, *, acc: Float[Array, " n"]) -> Float[Array, " n"]:
+    r"""The outer product sampled at the diagonal: $\mathrm{out}_i = \mathrm{acc}_i + p_i q_i$. A zero on either side
+    adds nothing.
+
+    Arguments, errors and transformations as for `diagonal_matvec`, all of shape `(n,)`.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.ops.diagonal_outer(jnp.array([True, False]), jnp.ones(2), acc=jnp.zeros(2))
+        ```
+    """
+    check_floating("acc", acc)
+    pre, post = (as_events(name, x, acc.dtype).astype(acc.dtype) for name, x in (("pre", pre), ("post", post)))
+    check_sizes(pre=(pre, (pre.size,)), post=(post, pre.shape), acc=(acc, pre.shape))
+    return product_p.bind(acc, pre, post, batch=(), impl="reference")
 
 
 def diagonal_matvec(
@@ -38,8 +81,7 @@ def diagonal_matvec(
     r"""Each event to the neuron of the same number: $\mathrm{out}_i = \mathrm{acc}_i + w_i x_i$.
 
     A zero event meets no weight: 0 times an infinite or NaN weight adds nothing, and in derivatives a zero meets no
-    cotangent. In plain JAX, which XLA fuses with what is around it. The matrix is its own transpose, and the outer
-    product sampled at its edges is the same product.
+    cotangent. In plain JAX, which XLA fuses with what is around it. The matrix is its own transpose.
 
     **Arguments:**
 
@@ -63,4 +105,4 @@ def diagonal_matvec(
     check_sizes(x=(x, (x.size,)), acc=(acc, x.shape))
     if weight.shape not in ((), x.shape):
         raise ValueError(f"weight has shape {weight.shape}; expected () for one shared weight, or {x.shape}")
-    return product_p.bind(acc, weight.reshape(-1), x, batch=(), impl="reference")
+    return scaled_p.bind(acc, weight.reshape(-1), x, batch=(), impl="reference")

@@ -123,14 +123,14 @@ def _gathered(real, homo: bool, size: int):
     return body
 
 
-def _sampled(real, p_size: int, q_size: int):
+def _sampled(real, p_size: int):
     """`out[e] += sum_k p[i, k] * q[j, k]` for every edge `e` from `i` to `j`. Items are rows; parts, ranges of them."""
 
-    by_p, by_q = masking(real, p_size), masking(real, q_size)
+    by_p = masking(real, p_size)
 
     @ti.func
     def times(a, b):
-        return by_q(by_p(ti.cast(1, real), a), b)
+        return ti.select(silent(b), ti.cast(0, real), by_p(ti.cast(b, real), a))
 
     @ti.func
     def body(out: ANY, p: ANY, q: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
@@ -272,8 +272,8 @@ def _kernels() -> dict[str, Kernel]:
             searched = (*viewed[:2], Operand(*operand[:2], words=True), *viewed[3:])
             kernels[f"npt_csc_tmv_{suffix}"] = Kernel(_viewed_vector(real, event, homo, size), searched, parts=1)
         for p, q in itertools.product(events, repeat=2):
-            (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
-            kernel = _sampling(_sampled(real, p_size, q_size), real, p_event, q_event)
+            (p_event, p_size, p_operand), (q_event, _, q_operand) = events[p], events[q]
+            kernel = _sampling(_sampled(real, p_size), real, p_event, q_event)
             operands = (vector, p_operand, q_operand, INDICES, INDICES)
             kernels[f"npt_csr_smm_{name}_{p}_{q}"] = Kernel(kernel, operands, parts=4)
     return kernels
