@@ -125,8 +125,10 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
             raise ValueError(f"weight, drawn by {type(weight).__name__}, is not finite")
         return moved_to_large_pages(drawn)
     array = real(weight, "weight", each="edge")
+    if isinstance(weight, np.ndarray | np.generic) and jnp.issubdtype(weight.dtype, jnp.floating):
+        array = array.astype(jnp.result_type(weight))
     if array.shape == shape and shape and isinstance(weight, np.ndarray):
-        return in_large_pages(np.asarray(weight), array.dtype)
+        return in_large_pages(weight, array.dtype)
     if array.shape not in ((), shape):
         raise ValueError(
             f"weight has shape {array.shape}; expected () for one shared weight, or {shape}, one for each edge"

@@ -9,8 +9,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
+from .._arguments import real
 from .._errors import no_key
-from .._types import Spikes, as_parameter
+from .._types import Spikes
 from ..init import AbstractInitializer, Normal, Uniform
 from ..ops import Impl, Law, check_shape, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
 from ._base import (
@@ -79,7 +80,7 @@ class JIT(AbstractConnectivity):
     ):
         check_sizes(in_size, out_size)
         check_probability("JIT", p)
-        self.weight, self.seed = as_parameter(weight), as_seed(seed)
+        self.weight, self.seed = real(weight, "weight", each="parameter of its law"), as_seed(seed)
         check_weight(self.weight)
         self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         self.p, self.law, self.include_self = float(p), law, bool(include_self)
@@ -193,4 +194,4 @@ def _law(weight: Weight) -> tuple[Law, Array]:
     if isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0:
         what = type(weight).__name__ if isinstance(weight, AbstractInitializer) else f"of shape {np.shape(weight)}"
         raise TypeError(f"JITFixedProb's weight is {what}; expected a number, npt.init.Uniform or npt.init.Normal")
-    return "constant", as_parameter(weight)
+    return "constant", real(weight, "weight")
