@@ -110,8 +110,10 @@ class Noise(eqx.Module):
 
 
 def _increments(stream: Stream, like: Array, dt: Scalar, integral: bool) -> tuple[Array, Array | None]:
-    """Of processes in the shape and dtype of an array, and on its devices."""
-    spread, axes = jnp.sqrt(dt), varying_axes(like)
+    """Of processes in the shape and dtype of an array, and on its devices: their elements are numbered over the devices
+    that share a stream."""
+    own = {axis for x in jax.tree.leaves(stream) for axis in varying_axes(x)}
+    spread, axes = jnp.sqrt(dt), tuple(axis for axis in varying_axes(like) if axis not in own)
     dW = spread * normal(stream, shape=like.shape, dtype=like.dtype, axis_name=axes)
     if not integral:
         return dW, None

@@ -98,7 +98,8 @@ def synapse_bank() -> dict[str, synapses.Receptor]:
 
 
 def node_bank() -> dict[str, AbstractNode]:
-    """Every node of networks by name, with elements that send something within 5 ms at an input of 60, or without if they have no ports."""
+    """Every node of networks by name, with elements that send something within 5 ms: at an input of 60, or without one
+    if they have no ports."""
     ports = {"in": synapses.Receptor(synapses.Exponential(5.0), synapses.CUBA()), "jump": synapses.Delta()}
     direct = {"in": synapses.Receptor(synapses.Direct(), synapses.CUBA())}
     cells = network.Population(neurons.LIF(4, tau=10.0, t_ref=1.0, sigma=0.1), ports)

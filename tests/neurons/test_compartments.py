@@ -608,8 +608,8 @@ def test_a_receptor_on_any_compartment():
     for n in range(2):
         v = np.full(3, -60.0)
         for k in range(50):
-            g = {"near": float(opened["near"][n]) * np.exp(-(k + 1) * dt / 5.0)}
-            g["far"] = float(opened["far"][n]) * np.exp(-(k + 1) * dt / 9.0)
+            mean = {tau: np.exp(-k * dt / tau) * tau / dt * -np.expm1(-dt / tau) for tau in (5.0, 9.0)}  # over the step
+            g = {"near": float(opened["near"][n]) * mean[5.0], "far": float(opened["far"][n]) * mean[9.0]}
             synaptic = np.array([0.0, g["far"], g["near"]])
             current = np.array([0.0, g["far"] * e["far"], g["near"] * e["near"]])
             matrix = np.diag(area * (1 / dt + 0.1 + synaptic)) + flow
@@ -626,31 +626,31 @@ def test_a_receptor_on_any_compartment():
         ValueError, match="receptor 'exc' is put into 'dend', but a ConductanceCell has no compartments"
     ):
         npt.Population(HH(1), {"exc": (receptors["far"][0], "dend")})
-    with pytest.raises(TypeError, match="receptor 'exc' is a tuple; expected an npt.Receptor, or a pair"):
+    with pytest.raises(
+        TypeError, match="receptor 'exc' is a tuple; expected an npt.Receptor, or npt.synapses.Delta.., or a pair"
+    ):
         npt.Population(cell, {"exc": (receptors["far"][0], 1, 2)})
 
 
 def test_currents_of_all_compartments_are_no_series():
-    """Not even in a run of as many steps as there are cells."""
+    """Not even in a run of as many steps as there are cells, or cells as there are compartments."""
     cell = Compartments(4, parents=[-1, 0, 0], area=100.0, g_axial=1.0, channels={"leak": IL(e=-65.0)})
     u = jnp.zeros((4, 3)).at[:, 2].set(5.0)
     runs = [
         npt.simulate(cell, cell.init(), given, dt=0.1, duration=0.4, record=["voltages"]).out["voltages"]
-        for given in (u, lambda tick: u, jnp.broadcast_to(u, (4, 4, 3)))
+        for given in (u, lambda tick: u, npt.Series(jnp.broadcast_to(u, (4, 4, 3))))
     ]
     for run in runs:
         np.testing.assert_array_equal(run, runs[0])
     assert np.all(np.asarray(runs[0])[-1, :, 2] > np.asarray(runs[0])[-1, :, 1])
-    series = jnp.linspace(0.0, 1.0, 5)
+    series = npt.Series(jnp.linspace(0.0, 1.0, 5))
     by_time = npt.simulate(cell, cell.init(), series, dt=0.1, duration=0.5, record=["v"]).out["v"]
     assert np.all(np.diff(np.asarray(by_time), axis=0) > 0)
-    with pytest.raises(ValueError, match=r"shape \(4,\), which is one value for each of 4 neurons and one for each of"):
-        npt.simulate(cell, cell.init(), jnp.ones(4), dt=0.1, duration=0.4)
-    square = Compartments(3, parents=[-1, 0, 0], area=100.0, g_axial=1.0, channels={"leak": IL(e=-65.0)})
-    with pytest.raises(ValueError, match=r"shape \(3, 3\).*say which by a function of the tick"):
-        npt.simulate(square, square.init(), jnp.ones((3, 3)), dt=0.1, duration=0.3)
-    with pytest.raises(ValueError, match=r"shape \(2,\); expected \(\) or \(4,\) or \(4, 3\) for a constant, or over"):
-        npt.simulate(cell, cell.init(), jnp.ones(2), dt=0.1, duration=0.4)
+    for x in (jnp.ones(2), jnp.ones((3, 4))):
+        with pytest.raises(
+            ValueError, match=rf"shape \({x.shape[0]},.*\) in a step; expected \(\) or \(4,\) or \(4, 3\)"
+        ):
+            npt.simulate(cell, cell.init(), x, dt=0.1, duration=0.4)
 
 
 def test_channels_in_every_compartment_of_an_odd_tree_against_scipy():

@@ -258,7 +258,7 @@ def test_calcium_of_two_channels_adds():
 def test_within_the_refractory_time_no_other_crossing_counts():
     """While the voltage moves on. A crossing every 2 ms, of which those closer than 3 ms to the last don't count."""
     t = np.arange(400) * 0.1
-    current = jnp.asarray(60.0 * np.cos(2 * np.pi * t / 2.0))[:, None]
+    current = npt.Series(60.0 * np.cos(2 * np.pi * t / 2.0))
 
     def run(t_ref):
         cell = leaky(1, v_th=-70.0, t_ref=t_ref)

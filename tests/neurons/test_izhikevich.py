@@ -80,7 +80,7 @@ def run(steps: np.ndarray, stepper, dt: float) -> dict[str, tuple[np.ndarray, np
     for k, name in enumerate(NAMES):
         drive[: counts[k], k] = PATTERNS[name].current(np.arange(counts[k]) * steps[k])
     duration = max(counts) * dt
-    out = npt.simulate(cell, cell.init(), drive, dt=dt, duration=duration, record=["spike", "v"]).out
+    out = npt.simulate(cell, cell.init(), npt.Series(drive), dt=dt, duration=duration, record=["spike", "v"]).out
     spikes, v = np.asarray(out["spike"]), np.asarray(out["v"])
     return {name: (spikes[: counts[k], k], v[: counts[k], k]) for k, name in enumerate(NAMES)}
 
@@ -96,7 +96,7 @@ def accommodating(dt: float, stepper) -> tuple[np.ndarray, np.ndarray]:
         stepper=stepper,
     )
     drive = p.current(np.arange(round(p.end / dt)) * dt)[:, None]
-    out = npt.simulate(cell, cell.init(), drive, dt=dt, duration=p.end, record=["spike", "v"]).out
+    out = npt.simulate(cell, cell.init(), npt.Series(drive), dt=dt, duration=p.end, record=["spike", "v"]).out
     return np.asarray(out["spike"])[:, 0], np.asarray(out["v"])[:, 0]
 
 

@@ -84,7 +84,9 @@ def stepped(stepper, dt, stop):
     for k, p in enumerate(PATTERNS.values()):
         steps = [round(d / dt) for _, d in p.current]
         drive[: sum(steps), k] = np.repeat([i for i, _ in p.current], steps)[: len(drive)]
-    out = npt.simulate(gif, started(gif, dt), drive, dt=dt, duration=stop, record=["spike", "v", "v_th"]).out
+    out = npt.simulate(
+        gif, started(gif, dt), npt.Series(drive), dt=dt, duration=stop, record=["spike", "v", "v_th"]
+    ).out
     out = {name: np.asarray(x) for name, x in out.items()}
     return up_to_its_end([(np.flatnonzero(s) + 1) * dt for s in out["spike"].T]), out
 

@@ -340,7 +340,7 @@ def test_a_raised_threshold_stops_a_neuron_until_it_has_fallen():
 
 def test_without_a_reset_a_spike_is_a_crossing():
     cell = nn.LIF(1, v_rest=0.0, v_th=5.0, reset=None)
-    drive = np.repeat([0.0, 20.0, 0.0, 20.0], 500)[:, None]
+    drive = npt.Series(np.repeat([0.0, 20.0, 0.0, 20.0], 500))
     out = npt.simulate(cell, cell.init(), drive, dt=0.1, duration=200.0, record=["v", "spike"]).out
     v, spike = np.asarray(out["v"])[:, 0], np.asarray(out["spike"])[:, 0]
     np.testing.assert_array_equal(np.flatnonzero(spike), np.flatnonzero((v[:-1] < 5) & (v[1:] >= 5)) + 1)

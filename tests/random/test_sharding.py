@@ -122,7 +122,7 @@ def shared(y, key):
         def diffusion(self, t, y, u):
             return npt.integrate.ScalarNoise(jax.tree.map(jnp.ones_like, y))
 
-    return npt.integrate.EulerMaruyama().step(Field(), 0.0, y, None, 0.1, tick(3, key).stream)
+    return npt.integrate.EulerMaruyama().step(Field(), 0.0, y, None, 0.1, key=tick(3, key).stream)[0]
 
 for mesh, count in meshes(8):
     local = jax.shard_map(shared, mesh=mesh, in_specs=(P("d"), P()), out_specs=P("d"))
