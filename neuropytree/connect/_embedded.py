@@ -28,6 +28,10 @@ class Embedded(AbstractConnectivity):
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
 
+    def __init__(self, inner: AbstractConnectivity, *, rows: range, columns: range, in_size: int, out_size: int):
+        self.inner, self.rows, self.columns = inner, rows, columns
+        self.in_size, self.out_size = in_size, out_size
+
     @property
     def weight(self) -> Array:
         return self.inner.weight
@@ -75,7 +79,7 @@ def embedded(
     """`connect`, which joins slices, as a connectivity of the whole: from the pre neurons `rows` of `in_size` to the
     post neurons `columns` of `out_size`. Of sparse rows the indices are moved, which costs nothing at run time."""
     if not isinstance(connect, CSR):
-        return Embedded(inner=connect, rows=rows, columns=columns, in_size=in_size, out_size=out_size)
+        return Embedded(connect, rows=rows, columns=columns, in_size=in_size, out_size=out_size)
     before = np.searchsorted(np.asarray(rows), np.arange(in_size + 1))  # rows of the slice before each row of the whole
     indices, indptr = connect.indices, connect.indptr
     if not isinstance(indices, Tracer) and not isinstance(indptr, Tracer):
