@@ -180,7 +180,12 @@ def words_of(key: Key[Array, ""] | None, who: str) -> Array:
     """
     if key is None:
         raise no_key(who, "which neurons are connected")
-    return key if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key_data(key)
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key
+    if isinstance(key, Tracer):
+        return jax.random.key_data(key)
+    with jax.ensure_compile_time_eval():  # a key that is known inside a transformation too
+        return jax.random.key_data(key)
 
 
 def generator(words: np.ndarray) -> np.random.Generator:

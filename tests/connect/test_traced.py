@@ -86,6 +86,15 @@ def test_traced_index_arrays_make_a_connectivity():
         jax.jit(make)(indices.astype(float), indptr)
 
 
+def test_a_key_that_is_known_inside_of_a_program():
+    """Its edges are drawn at once, and have as many weights as outside."""
+    key, x = KEYS[0], jnp.ones(20)
+    w = FixedProb(0.3)(20, 10, weight=npt.init.Uniform(0.0, 1.0), key=key)
+    inside = jax.jit(lambda x: FixedProb(0.3)(20, 10, weight=w.weight, key=key)(x))
+    np.testing.assert_array_equal(inside(x), w(x))
+    assert "callback" not in inside.lower(x).as_text()
+
+
 def test_what_cannot_be_built_says_why(monkeypatch):
     with pytest.raises(ValueError, match=r"weight has shape \(4,\), but how many edges FixedProb makes"):
         jax.jit(lambda key: FixedProb(0.5)(3, 3, weight=jnp.ones(4), key=key).weight)(KEYS[0])
