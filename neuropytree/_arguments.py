@@ -20,19 +20,20 @@ def real(
     least: float | None = None,
     infinite: bool = False,
     shape: tuple[int, ...] | None = None,
+    each: str = "neuron",
 ) -> Array:
     """The argument called `name` as a parameter. Its values are checked where they are known, which they aren't inside
-    a transformation.
+    a transformation. `each` is what an array has one for, as messages say it.
 
     **Raises:** `TypeError` unless it is made of real numbers; `ValueError` where one is NaN, or infinite without
     `infinite`, or not `positive`, or below `least`; and unless it is one number or one for each neuron of `shape`.
     """
     if not isinstance(x, jax.Array):
-        x = _numbers(x, name)
+        x = _numbers(x, name, each)
     if not _is_real(x.dtype):
         raise TypeError(f"{name} has dtype {x.dtype}; expected real numbers")
     if shape is not None and x.shape != () and not fits(x.shape, shape):
-        raise ValueError(f"parameter '{name}' has shape {x.shape}; expected () or {shape}, one for each neuron")
+        raise ValueError(f"parameter '{name}' has shape {x.shape}; expected () or {shape}, one for each {each}")
     known = known_values(x)
     if known is not None:
         wrong = np.isnan(known) if infinite else ~np.isfinite(known)
@@ -127,14 +128,14 @@ def _real_array(name: str, x: Any, dtype: Any) -> Array:
         raise TypeError(f"{name} is {x!r}; expected real numbers") from None
 
 
-def _numbers(x: Any, name: str) -> np.ndarray:
+def _numbers(x: Any, name: str, each: str) -> np.ndarray:
     try:
         array = np.asarray(x)
     except ValueError:
         array = np.asarray(None)
     if array.dtype.kind in "biufc":
         return array
-    raise TypeError(f"{name} is {x!r}; expected a number, or an array with one for each neuron")
+    raise TypeError(f"{name} is {x!r}; expected a number, or an array with one for each {each}")
 
 
 def _is_real(dtype: Any) -> bool:

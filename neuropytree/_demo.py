@@ -11,12 +11,12 @@ import numpy as np
 
 from . import connect, init, measure, neurons, synapses, visualize
 from .network import Network, Population, Projection
-from .ops import implementation
+from .ops import Impl, implementation
 from .simulate import simulate
 from .synapses import Receptor
 
 
-def build(scale: float, seed: int, impl: str) -> Network:
+def build(scale: float, seed: int, impl: Impl) -> Network:
     """The network of `scale` times 4000 neurons, 80 incoming synapses each on average."""
 
     def cell(n: int) -> neurons.PointNeuron:
@@ -30,7 +30,7 @@ def build(scale: float, seed: int, impl: str) -> Network:
     }
     n_exc, n_inh = round(3200 * scale), round(800 * scale)
     rule = connect.FixedProb(min(1.0, 80 / (n_exc + n_inh)))
-    return Network(
+    net = Network(
         populations={"E": Population(cell(n_exc), receptors), "I": Population(cell(n_inh), receptors)},
         projections={
             "E->E": Projection("E", "E.exc", rule, weight=0.6),
@@ -39,14 +39,14 @@ def build(scale: float, seed: int, impl: str) -> Network:
             "I->I": Projection("I", "I.inh", rule, weight=6.7),
         },
         key=jax.random.key(seed),
-        impl=impl,  # pyright: ignore[reportArgumentType]
     )
+    return connect.with_impl(net, impl)
 
 
 SHOWN = 4000  # neurons whose spikes are kept for the raster and the ISI statistics
 
 
-def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl: str) -> None:
+def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl: Impl) -> None:
     """Builds, compiles and runs the network, prints what came out, and writes the picture."""
     clock = time.perf_counter()
     net = build(scale, seed, impl)
@@ -92,7 +92,7 @@ def demo(*, scale: float, duration: float, dt: float, seed: int, out: Path, impl
     print(f"build        {built:.2f} s")
     print(f"compile      {compiled:.2f} s (with the first {chunk} steps)")
     print(f"run          {ran:.2f} s, {ran / n_steps * 1e6:.1f} µs per step with recording and the progress bar")
-    print(f"operators    {implementation(impl)}")  # pyright: ignore[reportArgumentType]
+    print(f"operators    {implementation(impl)}")
     picture(np.asarray(sol.ts), sol.out, sizes, dt, out)
     print(f"figure       {out}")
 

@@ -47,7 +47,7 @@ def coba(
 
 def with_impl(net: npt.Network, impl: str) -> npt.Network:
     """The network with its operators in one implementation."""
-    return net
+    return npt.connect.with_impl(net, impl)
 
 
 @contextlib.contextmanager

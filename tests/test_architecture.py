@@ -48,8 +48,6 @@ WITHIN = {
     ("_demo", "visualize"),
     ("__main__", "_demo"),
 }
-# packages that still import private modules of others; to be mended, until none is left here
-PRIVATE_FOR_NOW = {"connect"}
 
 
 def tier(name: str) -> int:
@@ -87,7 +85,7 @@ def test_every_package_has_a_tier():
     there = {unit_of(path) for path in FILES} - {"__init__"}
     listed = [name for names in TIERS for name in names]
     assert set(listed) == there and len(listed) == len(there)
-    assert all(name in there for pair in WITHIN for name in pair) and there >= PRIVATE_FOR_NOW
+    assert all(name in there for pair in WITHIN for name in pair)
 
 
 @EACH
@@ -104,20 +102,8 @@ def test_imports_go_down(path):
 @EACH
 def test_no_package_imports_a_private_module_of_another(path):
     me = unit_of(path)
-    if me in PRIVATE_FOR_NOW:
-        return
     for (target, *rest), _ in imports(path):
         assert target == me or not any(name[0] == "_" for name in rest), f"{path} imports from '{target}.{rest[0]}'"
-
-
-def test_the_exceptions_are_still_needed():
-    private = {
-        unit_of(path)
-        for path in FILES
-        for (target, *rest), _ in imports(path)
-        if target != unit_of(path) and any(name[0] == "_" for name in rest)
-    }
-    assert private == PRIVATE_FOR_NOW
 
 
 @EACH

@@ -1,5 +1,6 @@
 """Sparse connectivity in blocks of one size."""
 
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -8,10 +9,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops._bsr import bsr_matvec, bsr_outer, bsr_transposed_matvec
-from ..ops._common import Impl, check_shape
-from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, concrete, edge_weights
-from ._csr import _index_array
+from ..ops import Impl, bsr_matvec, bsr_outer, bsr_transposed_matvec, check_shape, csr_check, csr_to_coo
+from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, check_weight, concrete, edge_weights
+from ._checked import once, remember
 
 
 class Block(AbstractConnectivity):
@@ -27,6 +27,7 @@ class Block(AbstractConnectivity):
     - `block`: `(height, width)`, the numbers of pre and post neurons in a block.
     - `in_size`, `out_size`: numbers of pre and post neurons, whole numbers of blocks.
     - `key`: for a weight that is drawn.
+    - `impl`: of the operators, as in `npt.ops.bsr_matvec`.
 
     `W(x)` carries events from pre to post and costs the rows of the blocks of the neurons that fired.
 
@@ -46,6 +47,7 @@ class Block(AbstractConnectivity):
     indptr: Int[Array, " block_rows"]
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -57,42 +59,58 @@ class Block(AbstractConnectivity):
         in_size: int,
         out_size: int,
         key: Key[Array, ""] | None = None,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        cols = _index_array("indices", concrete(indices, "indices"))
-        ptr = _index_array("indptr", concrete(indptr, "indptr"))
+        cols, ptr = concrete(indices, "indices"), concrete(indptr, "indptr")
         height, width = _validate_block(block, in_size, out_size)
-        _validate(cols, ptr, in_size // height, out_size // width)
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
+        _look(in_size // height, out_size // width, cols, ptr)
         shape = (len(cols), height, width)
         if np.prod(shape, dtype=np.float64) >= 2**31:
             raise ValueError(f"blocks of shape {shape} have more than 2^31 - 1 entries; split the connectivity by rows")
         self.weight = jnp.broadcast_to(edge_weights(weight, shape, key), shape)
         self.indices, self.indptr = jnp.asarray(cols, jnp.int32), jnp.asarray(ptr, jnp.int32)
+        remember((self.indices, self.indptr), *self._grid)
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """How many blocks there are room for in a column and in a row."""
+        height, width = self.weight.shape[-2:]
+        return self.in_size // height, self.out_size // width
+
+    def check(self) -> None:
+        if jnp.ndim(self.weight) < 3 or 0 in self.weight.shape[-2:]:
+            raise ValueError(f"weight has shape {jnp.shape(self.weight)}; expected (blocks, height, width)")
+        _validate_block(self.weight.shape[-2:], self.in_size, self.out_size)
+        once(functools.partial(_look, *self._grid), {"indices": self.indices, "indptr": self.indptr}, *self._grid)
+        check_weight(self.weight, (*self.indices.shape, *self.weight.shape[-2:]))
 
     @property
     def nnz(self) -> int:
         return int(self.weight.size)
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
+        self.check()
         acc = accumulator(acc, self.out_size, self.weight)
-        return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+        return bsr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
+        self.check()
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl)
+        return bsr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """Shape (blocks, height, width)."""
+        self.check()
         check_shape("post", post, (self.out_size,))
-        return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl)
+        return bsr_outer(pre, post, self.indices, self.indptr, acc=jnp.zeros_like(self.weight), impl=impl or self.impl)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
-        blocks, height, width = self.weight.shape
-        grid = jnp.zeros((self.in_size // height, self.out_size // width, height, width), self.weight.dtype)
-        rows = jnp.repeat(jnp.arange(grid.shape[0]), jnp.diff(self.indptr), total_repeat_length=blocks)
-        grid = grid.at[rows, self.indices].add(self.weight) if blocks else grid
+        _, height, width = self.weight.shape
+        grid = jnp.zeros((*self._grid, height, width), self.weight.dtype)
+        grid = grid.at[csr_to_coo(self.indices, self.indptr)].add(self.weight, mode="drop")
         return grid.transpose(0, 2, 1, 3).reshape(self.in_size, self.out_size)
 
 
@@ -142,18 +160,8 @@ def _validate_block(block: Any, in_size: int, out_size: int) -> tuple[int, int]:
     return int(block[0]), int(block[1])
 
 
-def _validate(indices: np.ndarray, indptr: np.ndarray, rows: int, columns: int) -> None:
-    if indptr.shape != (rows + 1,):
-        raise ValueError(f"indptr has length {len(indptr)}; expected in_size / height + 1 = {rows + 1}")
-    if indptr[0] != 0:
-        raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
-    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
-    if falls.size:
-        i = int(falls[0])
-        raise ValueError(f"indptr falls from {indptr[i]} to {indptr[i + 1]} at entry {i + 1}; it must never decrease")
+def _look(rows: int, columns: int, indices: np.ndarray, indptr: np.ndarray) -> None:
+    names = ("in_size / height", "out_size / width")
+    csr_check(indices, indptr, n_rows=rows, n_cols=columns, sorted=False, names=names)
     if indptr[-1] != len(indices):
         raise ValueError(f"indptr ends at {indptr[-1]}, but there are {len(indices)} indices; expected as many")
-    wrong = np.flatnonzero((indices < 0) | (indices >= columns))
-    if wrong.size:
-        e = int(wrong[0])
-        raise ValueError(f"indices[{e}] is {indices[e]}; expected 0 to out_size / width - 1 = {columns - 1}")

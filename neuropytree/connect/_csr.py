@@ -1,27 +1,37 @@
 """Sparse connectivity in compressed sparse rows."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._types import Spikes
-from ..ops import csr_matvec, csr_outer, csr_to_dense, csr_transposed_matvec
-from ..ops._common import LARGEST, Impl, check_shape
-from ..ops._csc import by_column
-from ..ops._csr import CSCView
+from ..ops import (
+    Impl,
+    check_shape,
+    csr_check,
+    csr_matvec,
+    csr_outer,
+    csr_to_csc,
+    csr_to_dense,
+    csr_transposed_matvec,
+)
 from ._base import (
     AbstractConnectivity,
     Weight,
     accumulator,
     check_sizes,
+    check_weight,
     concrete,
     edge_weights,
     in_large_pages,
     moved_to_large_pages,
 )
+from ._checked import once, remember
 from ._split import split_columns, split_rows
+
+CSCView = tuple[Int[Array, " nnz"], Int[Array, " cols+1"], Int[Array, " nnz"]]
 
 
 class CSR(AbstractConnectivity):
@@ -35,10 +45,12 @@ class CSR(AbstractConnectivity):
       replace it.
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `key`: for a weight that is drawn.
+    - `impl`: of the operators, as in `npt.ops.csr_matvec`.
 
     `W(x)` carries events from pre to post and costs the edges of the neurons that fired.
 
-    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order.
+    **Raises:** `ValueError` or `TypeError`, when made, naming the entry that is out of range or out of order. Inside a
+        transformation, where the entries aren't known, one that is out of range is no edge.
 
     !!! example
 
@@ -55,6 +67,7 @@ class CSR(AbstractConnectivity):
     csc: CSCView | None
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -65,15 +78,20 @@ class CSR(AbstractConnectivity):
         in_size: int,
         out_size: int,
         key: Key[Array, ""] | None = None,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        cols = _index_array("indices", concrete(indices, "indices"))
-        ptr = _index_array("indptr", concrete(indptr, "indptr"))
-        _validate(cols, ptr, in_size, out_size)
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
+        self.csc = None
+        if isinstance(indices, Tracer) or isinstance(indptr, Tracer):
+            self.indices, self.indptr = _traced("indices", indices, None), _traced("indptr", indptr, self.in_size + 1)
+            self.weight = edge_weights(weight, self.indices.shape, key)
+            return
+        cols, ptr = np.asarray(indices), np.asarray(indptr)
+        self._look(cols, ptr)
         self.weight = edge_weights(weight, cols.shape, key)
         self.indices, self.indptr = in_large_pages(cols), in_large_pages(ptr)
-        self.csc = None
+        remember((self.indices, self.indptr), *self._sizes)
 
     def with_csc(self) -> "CSR":
         """The same connectivity with its edges by post neuron too, eight bytes an edge.
@@ -82,7 +100,8 @@ class CSR(AbstractConnectivity):
         what plasticity does at a post neuron's spike costs the edges that enter it. Each edge keeps its one weight,
         which `transpose` looks up: weights that don't change are quicker in `transposed`, which has them again.
         """
-        csc = jax.tree.map(in_large_pages, self._by_column())
+        csc = tuple(map(in_large_pages, self._by_column()))
+        remember((self.indices, self.indptr, *csc), *self._sizes)
         return eqx.tree_at(lambda c: c.csc, self, csc, is_leaf=lambda x: x is None)
 
     def transposed(self) -> "CSR":
@@ -104,10 +123,12 @@ class CSR(AbstractConnectivity):
         """
         rows, starts, order = self._by_column()
         weight = self.weight if self.weight.ndim == 0 else moved_to_large_pages(self.weight[order])
-        return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size)
+        return CSR(rows, starts, weight=weight, in_size=self.out_size, out_size=self.in_size, impl=self.impl)
 
-    def _by_column(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return by_column(concrete(self.indices, "indices"), concrete(self.indptr, "indptr"), self.out_size)
+    def _by_column(self) -> list[np.ndarray]:
+        indices, indptr = concrete(self.indices, "indices"), concrete(self.indptr, "indptr")
+        self.check()
+        return [np.asarray(x) for x in csr_to_csc(indices, indptr, self.out_size)]
 
     def split_rows(self, n: int) -> "CSR":
         """The connectivity in `n` parts, each with the edges of `in_size / n` consecutive pre neurons: every leaf has a
@@ -147,69 +168,81 @@ class CSR(AbstractConnectivity):
 
     @property
     def nnz(self) -> int:
-        return int(self.indptr[-1])
+        return int(jnp.sum(self.indptr[..., -1]))
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.in_size, self.out_size
+
+    def check(self) -> None:
+        arrays = {"indices": self.indices, "indptr": self.indptr}
+        if self.csc is not None:
+            arrays |= {f"csc[{n}]": x for n, x in enumerate(self.csc)}
+        once(self._look, arrays, *self._sizes)
+        check_weight(self.weight, self.indptr.shape[:-1], self.indices.shape)
+
+    def _look(self, indices: np.ndarray, indptr: np.ndarray, *csc: np.ndarray) -> None:
+        names = ("in_size", "out_size")
+        csr_check(indices, indptr, n_rows=self.in_size, n_cols=self.out_size, names=names)
+        if csc and not _same_edges(indices, indptr, self.out_size, *csc):
+            raise ValueError("csc has other edges than indices and indptr; with_csc() makes it of these")
 
     def _zeros(self, shape: tuple[int, ...]) -> Array:
         return jnp.zeros(shape, self.weight.dtype)
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
+        self.check()
         acc = accumulator(acc, self.out_size, self.weight)
-        return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl)
+        return csr_matvec(self.weight, x, self.indices, self.indptr, acc=acc, impl=impl or self.impl)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
+        self.check()
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return csr_transposed_matvec(self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl)
+        return csr_transposed_matvec(
+            self.weight, y, self.indices, self.indptr, acc=acc, csc=self.csc, impl=impl or self.impl
+        )
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """One value for each entry of `indices`, 0 in the room behind the edges."""
+        self.check()
         check_shape("post", post, (self.out_size,))
-        return csr_outer(pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl)
+        return csr_outer(
+            pre, post, self.indices, self.indptr, acc=self._zeros(self.indices.shape), impl=impl or self.impl
+        )
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return csr_to_dense(self.weight, self.indices, self.indptr, n_cols=self.out_size)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Pre and post neuron of each edge, as NumPy arrays of length `nnz`."""
-        ptr = concrete(self.indptr, "indptr")
+        indices, ptr = concrete(self.indices, "indices"), concrete(self.indptr, "indptr")
+        self.check()
         rows = np.repeat(np.arange(self.in_size, dtype=np.int32), np.diff(ptr))
-        return rows, concrete(self.indices, "indices")[: ptr[-1]]
+        return rows, indices[: ptr[-1]]
 
 
-def _index_array(name: str, x: np.ndarray) -> np.ndarray:
-    if x.ndim != 1:
-        raise ValueError(f"{name} has {x.ndim} dimensions; expected one")
-    if x.size == 0:
-        return x.astype(np.int32)
-    if not np.issubdtype(x.dtype, np.integer):
-        raise TypeError(f"{name} is {x.dtype}; expected integers")
-    return x
+def _traced(name: str, x: ArrayLike, size: int | None) -> Array:
+    """An index array whose values aren't known, where the operators count what is out of range as no edge."""
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        raise TypeError(f"{name} is {x.dtype.name}; expected integers")
+    check_shape(name, x, None if size is None else (size,))
+    return x.astype(jnp.int32)
 
 
-def _validate(indices: np.ndarray, indptr: np.ndarray, in_size: int, out_size: int) -> None:
-    if indptr.shape != (in_size + 1,):
-        raise ValueError(f"indptr has length {len(indptr)}; expected in_size + 1 = {in_size + 1}")
-    if indices.size > LARGEST:
-        raise ValueError(f"{indices.size} edges are more than 2^31 - 64; split the connectivity by rows")
-    if indptr[0] != 0:
-        raise ValueError(f"indptr[0] is {indptr[0]}; expected 0")
-    falls = np.flatnonzero(indptr[1:] < indptr[:-1])
-    if falls.size:
-        i = int(falls[0])
-        raise ValueError(f"indptr falls from {indptr[i]} to {indptr[i + 1]} at entry {i + 1}; it must never decrease")
+def _same_edges(
+    indices: np.ndarray, indptr: np.ndarray, n_cols: int, rows: np.ndarray, starts: np.ndarray, order: np.ndarray
+) -> bool:
+    """Whether a view by columns, valid or not, is one of these edges, which are valid."""
     nnz = int(indptr[-1])
-    if nnz > indices.size:
-        raise ValueError(f"indptr ends at {nnz}, but there are {indices.size} indices")
-    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= out_size):
-        e = int(np.flatnonzero((indices < 0) | (indices >= out_size))[0])
-        raise ValueError(f"indices[{e}] is {indices[e]}; expected 0 to out_size - 1 = {out_size - 1}")
-    # a column may not be smaller than the one before it in the same row
-    drops = np.flatnonzero(indices[1:nnz] < indices[: max(nnz - 1, 0)]) + 1
-    if drops.size:
-        inside = drops[~np.isin(drops, indptr)]
-        if inside.size:
-            e = int(inside[0])
-            raise ValueError(
-                f"indices[{e}] is {indices[e]} after {indices[e - 1]} in the same row; sort each row "
-                "(npt.connect.from_coo and from_scipy do)"
-            )
+    counts = np.bincount(indices[:nnz], minlength=n_cols)
+    if starts.shape != (n_cols + 1,) or starts[0] != 0 or not np.array_equal(np.diff(starts), counts):
+        return False
+    if rows.shape != (nnz,) or order.shape != (nnz,) or (nnz and not 0 <= order.min() <= order.max() < nnz):
+        return False
+    if nnz and np.bincount(order, minlength=nnz).max() > 1:
+        return False
+    of_edge = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
+    columns = np.repeat(np.arange(n_cols, dtype=np.int32), counts)
+    return np.array_equal(rows, of_edge[order]) and np.array_equal(columns, indices[order])

@@ -5,9 +5,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from .._types import Spikes, fold_key
-from ..ops._common import Impl, as_events, as_weight, check_shape
-from ..ops._dense import dense_matvec, dense_outer, dense_transposed_matvec
-from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, edge_weights
+from ..ops import (
+    Impl,
+    as_events,
+    check_shape,
+    dense_matvec,
+    dense_outer,
+    dense_transposed_matvec,
+    diagonal_matvec,
+    diagonal_outer,
+)
+from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_weight, edge_weights
 
 
 def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
@@ -15,8 +23,8 @@ def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
     return as_events(name, x, weight.dtype).astype(weight.dtype)
 
 
-def _add(acc: Array | None, y: Array) -> Array:
-    return y if acc is None else accumulator(acc, y.shape[0], as_weight(y, acc)) + y
+def _add(acc: Array | None, weight: Array, y: Array) -> Array:
+    return diagonal_matvec(weight, y, acc=accumulator(acc, y.shape[0], weight))
 
 
 class Dense(AbstractConnectivity):
@@ -28,6 +36,8 @@ class Dense(AbstractConnectivity):
       out_size).
     - `in_size`, `out_size`: numbers of pre and post neurons.
     - `include_self`: whether neuron `i` connects to neuron `i`; if not, the diagonal of the weight is never used.
+    - `key`: for a weight that is drawn.
+    - `impl`: of the operators, as in `npt.ops.dense_matvec`.
 
     A matrix is multiplied by `npt.ops.dense_matvec`: while few neurons fire, only their rows are added. A shared weight
     is multiplied by the sum of the events, and `impl` makes no difference.
@@ -39,6 +49,7 @@ class Dense(AbstractConnectivity):
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
     include_self: bool = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -48,15 +59,19 @@ class Dense(AbstractConnectivity):
         out_size: int,
         include_self: bool = True,
         key: Key[Array, ""] | None = None,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        self.in_size, self.out_size, self.include_self = int(in_size), int(out_size), include_self
+        self.in_size, self.out_size, self.include_self, self.impl = int(in_size), int(out_size), include_self, impl
         self.weight = edge_weights(weight, (in_size, out_size), key)
 
     @property
     def nnz(self) -> int:
         missing = 0 if self.include_self else min(self.in_size, self.out_size)
         return self.in_size * self.out_size - missing
+
+    def check(self) -> None:
+        check_weight(self.weight)
 
     def _matrix(self) -> Array:
         return (
@@ -69,30 +84,33 @@ class Dense(AbstractConnectivity):
         return ~jnp.eye(self.in_size, self.out_size, dtype=bool)
 
     def _shared(self, x: Array, out_size: int) -> Array:
+        """What the weight of all pairs is multiplied by at each neuron of the other side."""
         if self.include_self or x.size == 0:
-            return self.weight * jnp.broadcast_to(jnp.sum(x), (out_size,))
+            return jnp.broadcast_to(jnp.sum(x), (out_size,))
         # The largest is added last and subtracted nowhere: it could be infinite, or too large for others to survive it.
         largest = jnp.argmax(jnp.abs(x))
         rest = jnp.sum(jnp.where(jnp.arange(x.size) == largest, jnp.zeros_like(x), x))
         common = min(self.in_size, self.out_size)
         total = jnp.broadcast_to(rest, (out_size,)).at[:common].add(-x[:common]) + x[largest]
-        return self.weight * total.at[largest].set(rest, mode="drop")
+        return total.at[largest].set(rest, mode="drop")
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         if self.weight.ndim == 2:
             acc = accumulator(acc, self.out_size, self.weight)
-            return dense_matvec(self._matrix(), x, acc=acc, impl=impl)
-        return _add(acc, self._shared(_values("x", x, self.weight, self.in_size), self.out_size))
+            return dense_matvec(self._matrix(), x, acc=acc, impl=impl or self.impl)
+        return _add(acc, self.weight, self._shared(_values("x", x, self.weight, self.in_size), self.out_size))
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         if self.weight.ndim == 2:
             acc = accumulator(acc, self.in_size, self.weight)
-            return dense_transposed_matvec(self._matrix(), y, acc=acc, impl=impl)
-        return _add(acc, self._shared(_values("y", y, self.weight, self.out_size), self.in_size))
+            return dense_transposed_matvec(self._matrix(), y, acc=acc, impl=impl or self.impl)
+        return _add(acc, self.weight, self._shared(_values("y", y, self.weight, self.out_size), self.in_size))
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """Shape (in_size, out_size)."""
-        product = dense_outer(pre, post, acc=jnp.zeros((self.in_size, self.out_size), self.weight.dtype), impl=impl)
+        product = dense_outer(
+            pre, post, acc=jnp.zeros((self.in_size, self.out_size), self.weight.dtype), impl=impl or self.impl
+        )
         return product if self.include_self else jnp.where(self._off_diagonal(), product, jnp.zeros_like(product))
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
@@ -107,6 +125,9 @@ class Diagonal(AbstractConnectivity):
 
     - `weight`: shape `()`, or one for each neuron.
     - `size`: number of neurons on either side.
+    - `key`: for a weight that is drawn.
+
+    It is a product in plain JAX, whatever `impl` says.
 
     **Raises:** `ValueError` for a weight of another shape.
     """
@@ -114,28 +135,34 @@ class Diagonal(AbstractConnectivity):
     weight: Float[Array, "..."]
     in_size: int = eqx.field(static=True)
     out_size: int = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(self, weight: Weight, *, size: int, key: Key[Array, ""] | None = None):
         check_sizes(size, size)
         self.in_size = self.out_size = int(size)
+        self.impl = "auto"
         self.weight = edge_weights(weight, (size,), key)
 
     @property
     def nnz(self) -> int:
         return self.in_size
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
-        del impl
-        return _add(acc, self.weight * _values("x", x, self.weight, self.in_size))
+    def check(self) -> None:
+        check_weight(self.weight)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         del impl
-        return _add(acc, self.weight * _values("y", y, self.weight, self.out_size))
+        return _add(acc, self.weight, _values("x", x, self.weight, self.in_size))
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
+        del impl
+        return _add(acc, self.weight, _values("y", y, self.weight, self.out_size))
+
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         """Shape (size,)."""
         del impl
-        return _values("pre", pre, self.weight, self.in_size) * _values("post", post, self.weight, self.in_size)
+        pre, post = (_values(n, x, self.weight, self.in_size) for n, x in (("pre", pre), ("post", post)))
+        return diagonal_outer(pre, post, acc=jnp.zeros(self.in_size, self.weight.dtype))
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jnp.diag(jnp.broadcast_to(self.weight, (self.in_size,)))

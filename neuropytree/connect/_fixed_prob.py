@@ -1,14 +1,17 @@
 """Random connectivity: every pair with the same probability."""
 
 import math
+from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Key
 
 from .._types import fold_key
 from ..init import AbstractInitializer
-from ._base import AbstractConnector, Weight, check_probability, check_sizes, generator
+from ._base import AbstractConnector, Weight, check_probability, check_sizes, generator, words_of
 from ._csr import CSR
 
 _BLOCK = 1 << 20
@@ -23,6 +26,9 @@ class FixedProb(AbstractConnector):
     With one weight shared by all edges, `indices` gets room for eight standard deviations more edges than expected: its
     length depends on the sizes and $p$ alone, so networks drawn from different keys share one compiled program. With a
     weight for each edge there is no room, and the arrays have exactly one entry for each edge.
+
+    Inside `jax.jit` or `jax.vmap` a key may be traced: the edges, the same ones, are then drawn on the host when the
+    program runs. There is room then in any case, and with a weight for each edge it has weights too.
 
     **Arguments:**
 
@@ -57,9 +63,26 @@ class FixedProb(AbstractConnector):
                 f"FixedProb({self.p}) makes about {pairs * self.p:.3g} edges from {in_size} to {out_size} "
                 "neurons; at most 2^31 - 1 fit"
             )
+        words, weights_key = words_of(key, "FixedProb"), None if key is None else fold_key(key, "weight")
+        per_edge = isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0
+        if isinstance(words, Tracer):
+            if per_edge and not isinstance(weight, AbstractInitializer):
+                raise ValueError(
+                    f"weight has shape {np.shape(weight)}, but how many edges FixedProb makes of a key isn't known "
+                    "inside jax.jit and jax.vmap: give a number or an initializer"
+                )
+            indices, indptr = self._later(words, in_size, out_size, room)
+        else:
+            indices, indptr = self._edges(np.asarray(words), in_size, out_size, room)
+            if per_edge:
+                indices = indices[: indptr[-1]]
+        return CSR(indices, indptr, weight=weight, in_size=in_size, out_size=out_size, key=weights_key)
+
+    def _edges(self, words: np.ndarray, in_size: int, out_size: int, room: int) -> tuple[np.ndarray, np.ndarray]:
+        """The index arrays that a key makes."""
         indices, counts = np.zeros(room, np.int32), np.zeros(in_size, np.int32)
         n = 0
-        for flat in _bernoulli(generator(key, "FixedProb"), pairs, self.p):
+        for flat in _bernoulli(generator(words), in_size * out_size, self.p):
             rows, cols = np.divmod(flat, out_size)
             if not self.include_self:
                 other = rows != cols
@@ -71,12 +94,28 @@ class FixedProb(AbstractConnector):
             if len(rows):
                 first, last = int(rows[0]), int(rows[-1])
                 counts[first : last + 1] += np.bincount(rows - first, minlength=last - first + 1).astype(np.int32)
-        if isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0:
-            indices = indices[:n]
         indices[n:] = 0
-        indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        weights_key = None if key is None else fold_key(key, "weight")
-        return CSR(indices, indptr, weight=weight, in_size=in_size, out_size=out_size, key=weights_key)
+        return indices, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+    def _later(self, words: Array, in_size: int, out_size: int, room: int) -> tuple[Array, Array]:
+        """The same when the program runs, for a key that isn't known before."""
+
+        def draw(words: Any) -> tuple[np.ndarray, np.ndarray]:
+            words = np.asarray(words)
+            lead = words.shape[:-1]
+            indices, indptr = np.zeros((*lead, room), np.int32), np.zeros((*lead, in_size + 1), np.int32)
+            for item in np.ndindex(*lead):
+                edges, indptr[item] = self._edges(words[item], in_size, out_size, room)
+                if len(edges) > room:
+                    raise RuntimeError(
+                        f"FixedProb({self.p}) drew {len(edges)} edges from {in_size} to {out_size} neurons, more than "
+                        f"the {room} that there is room for inside jax.jit and jax.vmap: take another key"
+                    )
+                indices[item] = edges
+            return indices, indptr
+
+        made = (jax.ShapeDtypeStruct((room,), np.int32), jax.ShapeDtypeStruct((in_size + 1,), np.int32))
+        return jax.pure_callback(draw, made, words, vmap_method="broadcast_all")
 
 
 def _room(pairs: int, p: float) -> int:

@@ -9,11 +9,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
+from .._arguments import real
 from .._errors import no_key
-from .._types import Spikes, as_parameter
+from .._types import Spikes
 from ..init import AbstractInitializer, Normal, Uniform
-from ..ops._common import Impl, check_floating, check_shape
-from ..ops._jit import WEIGHTS, Law, check_columns, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
+from ..ops import Impl, Law, check_shape, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
 from ._base import (
     AbstractConnectivity,
     AbstractConnector,
@@ -21,6 +21,7 @@ from ._base import (
     accumulator,
     check_probability,
     check_sizes,
+    check_weight,
 )
 
 _EXACT = 2**24  # edges that float32 counts
@@ -40,6 +41,7 @@ class JIT(AbstractConnectivity):
     - `p`: connection probability.
     - `law`: of the weights, `"constant"`, `"uniform"` or `"normal"`.
     - `include_self`: whether neuron `i` may connect to neuron `i`.
+    - `impl`: of the operators, as in `npt.ops.jit_matvec`.
 
     `W(x)` costs the edges of the neurons that fired; `W.transpose(y)` and `W.outer(pre, post)` cost all edges, but for
     those of silent pre neurons in `outer`. See [Connectivity made just in time](../jit.md).
@@ -62,6 +64,7 @@ class JIT(AbstractConnectivity):
     p: float = eqx.field(static=True)
     law: Law = eqx.field(static=True)
     include_self: bool = eqx.field(static=True)
+    impl: Impl = eqx.field(static=True)
 
     def __init__(
         self,
@@ -73,23 +76,27 @@ class JIT(AbstractConnectivity):
         p: float,
         law: Law = "constant",
         include_self: bool = True,
+        impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        check_columns(out_size)
         check_probability("JIT", p)
-        if law not in WEIGHTS:
-            raise ValueError(f"law is {law!r}; expected 'constant', 'uniform' or 'normal'")
-        self.weight = as_parameter(weight)
-        check_floating("weight", self.weight)
-        if self.weight.shape != WEIGHTS[law]:
-            raise ValueError(f"weight has shape {self.weight.shape}; expected {WEIGHTS[law]} for law='{law}'")
-        self.seed = as_seed(seed)
-        self.in_size, self.out_size = int(in_size), int(out_size)
+        self.weight, self.seed = real(weight, "weight", each="parameter of its law"), as_seed(seed)
+        check_weight(self.weight)
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         self.p, self.law, self.include_self = float(p), law, bool(include_self)
+        jax.eval_shape(self._product)  # what the operator can't take is said here
 
     @property
     def _of(self) -> dict[str, Any]:
         return {"p": self.p, "law": self.law, "include_self": self.include_self}
+
+    def _product(self) -> Array:
+        return self(jnp.zeros(self.in_size, bool))
+
+    def check(self) -> None:
+        check_weight(self.weight)
+        if getattr(self.seed, "dtype", None) != jnp.int32:
+            raise TypeError(f"seed is {self.seed!r}; expected int32")
 
     @property
     def nnz(self) -> int:
@@ -108,21 +115,21 @@ class JIT(AbstractConnectivity):
             total += int(np.asarray(degree).astype(np.int64).sum())
         return total
 
-    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def __call__(self, x: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         check_shape("x", x, (self.in_size,))
         acc = accumulator(acc, self.out_size, self.weight)
-        return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl, **self._of)
+        return jit_matvec(self.weight, x, self.seed, acc=acc, impl=impl or self.impl, **self._of)
 
-    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl = "auto") -> Array:
+    def transpose(self, y: Spikes, acc: Array | None = None, *, impl: Impl | None = None) -> Array:
         check_shape("y", y, (self.out_size,))
         acc = accumulator(acc, self.in_size, self.weight)
-        return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl, **self._of)
+        return jit_transposed_matvec(self.weight, y, self.seed, acc=acc, impl=impl or self.impl, **self._of)
 
-    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl = "auto") -> Array:
+    def outer(self, pre: Spikes, post: Spikes, *, impl: Impl | None = None) -> Array:
         r"""The gradient of $\sum_{ij} p_i w_{ij} q_j$ with respect to `weight`, of its shape: no edge has a place."""
         check_shape("pre", pre, (self.in_size,))
         check_shape("post", post, (self.out_size,))
-        return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl, **self._of)
+        return jit_outer(pre, post, self.seed, acc=jnp.zeros_like(self.weight), impl=impl or self.impl, **self._of)
 
     def to_dense(self) -> Float[Array, "in_size out_size"]:
         return jit_dense(self.weight, self.seed, (self.in_size, self.out_size), **self._of)
@@ -187,4 +194,4 @@ def _law(weight: Weight) -> tuple[Law, Array]:
     if isinstance(weight, AbstractInitializer) or np.ndim(weight) > 0:
         what = type(weight).__name__ if isinstance(weight, AbstractInitializer) else f"of shape {np.shape(weight)}"
         raise TypeError(f"JITFixedProb's weight is {what}; expected a number, npt.init.Uniform or npt.init.Normal")
-    return "constant", as_parameter(weight)
+    return "constant", real(weight, "weight")

@@ -44,7 +44,7 @@ def _stack(whole: Any, part: np.ndarray, rows: np.ndarray, cols: np.ndarray, n: 
         indices = np.zeros(room, np.int32)
         indices[: len(edges)] = cols[edges]
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[edges], minlength=n_in))])
-        parts.append(type(whole)(indices, indptr, in_size=n_in, out_size=n_out))
+        parts.append(type(whole)(indices, indptr, in_size=n_in, out_size=n_out, impl=whole.impl))
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
     weight: Array = whole.weight
     if weight.ndim == 0:

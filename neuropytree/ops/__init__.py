@@ -7,6 +7,9 @@ from ._bsr import bsr_outer as bsr_outer
 from ._bsr import bsr_outer_matmat as bsr_outer_matmat
 from ._bsr import bsr_transposed_matmat as bsr_transposed_matmat
 from ._bsr import bsr_transposed_matvec as bsr_transposed_matvec
+from ._common import Impl as Impl
+from ._common import as_events as as_events
+from ._common import check_shape as check_shape
 from ._common import implementation as implementation
 from ._common import kernel_report as kernel_report
 from ._compact import CompactEvents as CompactEvents
@@ -34,6 +37,7 @@ from ._csr import csr_outer as csr_outer
 from ._csr import csr_outer_matmat as csr_outer_matmat
 from ._csr import csr_transposed_matmat as csr_transposed_matmat
 from ._csr import csr_transposed_matvec as csr_transposed_matvec
+from ._csr_check import csr_check as csr_check
 from ._custom import CustomOp as CustomOp
 from ._custom import custom_op as custom_op
 from ._custom import host_op as host_op
@@ -43,6 +47,8 @@ from ._dense import dense_outer as dense_outer
 from ._dense import dense_outer_matmat as dense_outer_matmat
 from ._dense import dense_transposed_matmat as dense_transposed_matmat
 from ._dense import dense_transposed_matvec as dense_transposed_matvec
+from ._diagonal import diagonal_matvec as diagonal_matvec
+from ._diagonal import diagonal_outer as diagonal_outer
 from ._due import events_due as events_due
 from ._ffi import export_checks as export_checks
 from ._ffi import fence as fence
@@ -50,6 +56,7 @@ from ._fire import Fired as Fired
 from ._fire import VoltageChange as VoltageChange
 from ._fire import fire as fire
 from ._fire import where_spike as where_spike
+from ._jit import Law as Law
 from ._jit import jit_dense as jit_dense
 from ._jit import jit_matmat as jit_matmat
 from ._jit import jit_matvec as jit_matvec

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ._common import KERNEL_DTYPES, LARGEST, Impl, kind, zeros
-from ._csr import _rows
+from ._edges import edges
 from ._ffi import Shape, make_operator
 
 LETTERS = "ABCDEFGHIJKLM"  # of the batch axes, in capitals: below are those of the axes of the matrix
@@ -58,12 +58,6 @@ def _contract(acc_lead: Shape, a: Array, b: Array, core: str, *, both: bool) -> 
     return out.reshape(*lead, *out.shape[len(mapped) :])
 
 
-def _places(indices: Array, indptr: Array) -> tuple[Array, Array, Array]:
-    """Block row and block column of each block, and which entries are blocks rather than room."""
-    rows, valid = _rows(indices, indptr)
-    return rows, jnp.where(valid, indices, jnp.zeros_like(indices)), valid
-
-
 def _blocks(x: Array, size: int, where: Array, valid: Array) -> Array:
     """Element `i` of block `where[b]` of a vector at `(b, i)`, and 0 in room."""
     blocks = x.reshape(*x.shape[:-1], x.shape[-1] // size, size)[..., where, :]
@@ -82,11 +76,11 @@ def _matvec_reference(
     acc: Array, w: Array, x: Array, indices: Array, indptr: Array, dims: Array, *, block: Shape, dense: bool, **_: Any
 ) -> Array:
     lead = acc.shape[:-1]
-    if 0 in (w.shape[-1], x.shape[-1]):
+    if 0 in (w.shape[-1], x.shape[-1], acc.shape[-1]):
         return acc
     if dense:
         return acc + _contract(lead, w.reshape(*w.shape[:-1], *block), x, "hv,h->v", both=False)
-    rows, columns, valid = _places(indices, indptr)
+    rows, columns, valid = edges(indices, indptr, acc.shape[-1] // block[1])
     w, x = w.reshape(*w.shape[:-1], *indices.shape, *block), _blocks(x, block[0], rows, valid)
     return _add_blocks(acc, _contract(lead, w, x, "nhv,nh->nv", both=False), columns)
 
@@ -99,7 +93,7 @@ def _transposed_reference(
         return acc
     if dense:
         return acc + _contract(lead, w.reshape(*w.shape[:-1], *block), y, "hv,v->h", both=False)
-    rows, columns, valid = _places(indices, indptr)
+    rows, columns, valid = edges(indices, indptr, y.shape[-1] // block[1])
     w, y = w.reshape(*w.shape[:-1], *indices.shape, *block), _blocks(y, block[1], columns, valid)
     return _add_blocks(acc, _contract(lead, w, y, "nhv,nv->nh", both=False), rows)
 
@@ -113,7 +107,7 @@ def _outer_reference(
     if dense:
         product = _contract(lead, p, q, "h,v->hv", both=True)
     else:
-        rows, columns, valid = _places(indices, indptr)
+        rows, columns, valid = edges(indices, indptr, q.shape[-1] // block[1])
         p, q = _blocks(p, block[0], rows, valid), _blocks(q, block[1], columns, valid)
         product = _contract(lead, p, q, "nh,nv->nhv", both=True)
     return acc + product.reshape(*product.shape[: len(lead)], acc.shape[-1])

@@ -46,7 +46,7 @@ def load() -> Bridge:
 def read(folder: pathlib.Path) -> Bridge:
     """The bridge that a build left in `folder`. Whatever is wrong with it is in the result; nothing is raised."""
     try:
-        record = json.loads((folder / RECORD).read_text())
+        record = _checked(json.loads((folder / RECORD).read_text()))
         reason, remedy, build = record["reason"], record["remedy"], record["build"]
         path, digest, names = folder / record["library"], record["sha256"], record["kernels"]
     except FileNotFoundError:
@@ -67,3 +67,18 @@ def read(folder: pathlib.Path) -> Bridge:
     register.restype = ctypes.c_char_p
     register.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_int32)]
     return Bridge(True, path=str(path), handlers=handlers, register=register, build=build)
+
+
+FIELDS = {"reason": str, "remedy": str, "library": str, "sha256": str, "kernels": list, "build": dict}
+
+
+def _checked(record: Any) -> dict[str, Any]:
+    """**Raises:** `TypeError` or `KeyError` unless every field is there and of its kind."""
+    if not isinstance(record, dict):
+        raise TypeError(f"it is a {type(record).__name__}, expected an object")
+    for name, kind in FIELDS.items():
+        if not isinstance(record[name], kind):
+            raise TypeError(f"{name!r} is {record[name]!r}, expected a {kind.__name__}")
+    if not all(isinstance(name, str) for name in record["kernels"]):
+        raise TypeError("'kernels' has something else than names")
+    return record

@@ -29,7 +29,7 @@ def bsr_matvec(
     - `data`: the blocks, shape `(blocks, height, width)`.
     - `x`: events of the pre neurons, shape `(rows,)`, where `rows` is `height` times the number of block rows: boolean,
       or floats that multiply.
-    - `indices`, `indptr`: int32, valid (`npt.connect.Block` checks them once).
+    - `indices`, `indptr`: int32. A block whose column is out of range is none.
     - `acc`: what to add to, shape `(cols,)`, a multiple of `width`.
     - `impl`: `"auto"` takes the compiled kernel where it is the quicker, `"taichi"` insists on it, `"reference"` is
       plain JAX.
@@ -142,14 +142,15 @@ def bsr_outer_matmat(
     return _outer(pre, post, indices, indptr, acc, impl, 2)
 
 
-def _matrix(name: str, data: Array, indices: Any, indptr: Any) -> Matrix:
-    check_indices(indices, indptr)
+def _matrix(name: str, data: Array, indices: Any, indptr: Any) -> tuple[Matrix, int]:
+    """The matrix, and how many rows of entries it has."""
+    block_rows = check_indices(indices, indptr)
     if data.ndim != 3 or data.shape[0] != indices.shape[0] or 0 in data.shape[1:]:
         raise ValueError(
             f"{name} has shape {data.shape}; expected (blocks, height, width) with {indices.shape[0]} blocks, one for "
             "each entry of indices, that aren't empty"
         )
-    return Matrix(indices, indptr, (data.shape[1], data.shape[2]), False)
+    return Matrix(indices, indptr, (data.shape[1], data.shape[2]), False), block_rows * data.shape[1]
 
 
 def _columns(name: str, x: Array, rank: int, rows: int | None, width: int) -> tuple[int, ...]:
@@ -167,8 +168,8 @@ def _linear(operator: Any, data: Any, x: Any, indices: Any, indptr: Any, acc: Ar
     forward = operator is matvec_p
     name = "x" if forward else "y"
     x = as_events(name, x, acc.dtype)
-    matrix = _matrix("data", data, indices, indptr)
-    rows, width = (indptr.shape[0] - 1) * matrix.block[0], matrix.block[1]
+    matrix, rows = _matrix("data", data, indices, indptr)
+    width = matrix.block[1]
     columns = _columns(name, x, rank, rows if forward else None, width)
     if _columns("acc", acc, rank, None if forward else rows, width) != columns:
         raise ValueError(f"acc has shape {acc.shape} and {name} {x.shape}; expected as many columns")
@@ -179,8 +180,7 @@ def _outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Array, impl: Any
     check_impl(impl)
     check_floating("acc", acc)
     pre, post = as_events("pre", pre, acc.dtype), as_events("post", post, acc.dtype)
-    matrix = _matrix("acc", acc, indices, indptr)
-    rows = (indptr.shape[0] - 1) * matrix.block[0]
+    matrix, rows = _matrix("acc", acc, indices, indptr)
     columns = _columns("pre", pre, rank, rows, 1)
     if _columns("post", post, rank, None, matrix.block[1]) != columns:
         check_sizes(post=(post, (post.shape[0], *columns)))

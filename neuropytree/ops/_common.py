@@ -73,6 +73,16 @@ def zeros(aval: Any) -> Array:
 
 
 def as_events(name: str, x: Any, dtype: Any) -> Array:
+    """Events as the operators take them: booleans, or floats of the dtype of the weight.
+
+    **Arguments:**
+
+    - `name`: what a message calls them.
+    - `x`: booleans, floats of `dtype`, whole numbers, or Python numbers.
+    - `dtype`: of the weight.
+
+    **Raises:** `TypeError` for another floating dtype.
+    """
     x = jnp.asarray(x)
     if x.dtype == bool or x.dtype == dtype:
         return x
@@ -94,6 +104,8 @@ def as_weight(weight: Any, acc: Any) -> Array:
 
 
 def check_floating(name: str, x: Any) -> None:
+    if not hasattr(x, "dtype"):
+        raise TypeError(f"{name} is a {type(x).__name__}; expected a floating array: jnp.asarray({name}, float)")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"{name} is {x.dtype.name}; it must be floating")
 
@@ -120,16 +132,31 @@ def check_matrix(name: str, x: Any, shape: tuple[int | None, int | None]) -> Non
 
 
 def check_shape(name: str, x: Any, shape: Shape | None) -> None:
+    """Whether an operand, called `name`, is a vector: of this shape, or of any length for `None`.
+
+    **Raises:** `ValueError` naming it, what came and what was expected.
+    """
     if jnp.ndim(x) != 1 or (shape is not None and jnp.shape(x) != shape):
         expected = "one dimension" if shape is None else f"shape {shape}"
         raise ValueError(f"{name} has shape {jnp.shape(x)}; expected {expected} (jax.vmap adds batch dimensions)")
 
 
-def check_indices(indices: Array, indptr: Array) -> None:
-    for name, x in (("indices", indices), ("indptr", indptr)):
-        if x.dtype != jnp.int32 or x.ndim != 1:
-            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
-        if x.shape[0] > LARGEST:
-            raise ValueError(
-                f"{name} has {x.shape[0]} entries, more than 2^31 - 64: positions are int32; split the connectivity"
-            )
+def check_index_array(name: str, x: Any) -> None:
+    """**Raises:** `TypeError` unless it is an int32 array of one dimension; `ValueError` for too many entries."""
+    if not hasattr(x, "dtype"):
+        raise TypeError(f"{name} is a {type(x).__name__}; expected an int32 array: jnp.asarray({name}, jnp.int32)")
+    if x.dtype != jnp.int32 or x.ndim != 1:
+        raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
+    if x.shape[0] > LARGEST:
+        raise ValueError(
+            f"{name} has {x.shape[0]} entries, more than 2^31 - 64: positions are int32; split the connectivity"
+        )
+
+
+def check_indices(indices: Any, indptr: Any, *names: str) -> int:
+    """The number of rows of CSR arrays, which are called `indices` and `indptr` unless `names` says otherwise."""
+    for name, x in zip(names or ("indices", "indptr"), (indices, indptr), strict=True):
+        check_index_array(name, x)
+    if indptr.shape[0] == 0:
+        raise ValueError(f"{names[1] if names else 'indptr'} has no entries; expected one more than there are rows")
+    return indptr.shape[0] - 1

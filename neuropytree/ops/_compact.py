@@ -12,6 +12,7 @@ from ._common import (
     Impl,
     as_events,
     check_impl,
+    check_index_array,
     check_indices,
     check_shape,
     happened,
@@ -139,8 +140,12 @@ def csr_matvec_compact(
     if not isinstance(events, CompactEvents):
         raise TypeError(f"events is {type(events).__name__}; expected CompactEvents: npt.ops.compact(x, capacity)")
     check_impl(impl)
+    n_rows = check_indices(indices, indptr)
+    check_shape("acc", acc, None)
     weight = edge_weight(weight, acc, indices)
     x, where, count = as_events("events", events.events, acc.dtype), events.indices, events.count
-    check_shape("events", x, (indptr.shape[0] - 1,))
-    check_indices(indices, indptr)
+    check_shape("events", x, (n_rows,))
+    check_index_array("events.indices", where)
+    if count.shape != () or count.dtype != jnp.int32:
+        raise TypeError(f"events.count is {count.dtype.name} of shape {count.shape}; expected one int32")
     return matvec_compact_p.bind(acc, weight, x, where, count, indices, indptr, within=impl, batch=(), impl=impl)[0]

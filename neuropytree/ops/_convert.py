@@ -9,14 +9,14 @@ from jaxtyping import Array, Float, Int
 
 from ._common import check_indices, check_sizes
 from ._coo import check_edges
-from ._csr import _rows
+from ._edges import edges
 
 
 def csr_to_coo(indices: Int[Array, " room"], indptr: Int[Array, " rows+1"]) -> tuple[Array, Array]:
     """The row and the column of each entry, in the same order.
 
-    **Returns:** `rows, cols`, int32, each of the shape of `indices`. In room the row is the number of rows, and the
-    column 0.
+    **Returns:** `rows, cols`, int32, each of the shape of `indices`. In room, and where the column is negative, the row
+    is the number of rows, and the column 0.
 
     **Raises:** `TypeError` for arrays that aren't int32 of one dimension.
 
@@ -27,11 +27,11 @@ def csr_to_coo(indices: Int[Array, " room"], indptr: Int[Array, " rows+1"]) -> t
         npt.ops.csr_to_coo(jnp.array([0, 2, 1], jnp.int32), jnp.array([0, 2, 3], jnp.int32))
         ```
     """
-    check_indices(indices, indptr)
-    if indptr.shape[0] == 1:
+    n_rows = check_indices(indices, indptr)
+    if n_rows == 0:
         return jnp.zeros_like(indices), jnp.zeros_like(indices)
-    rows, valid = _rows(indices, indptr)
-    return jnp.where(valid, rows, indptr.shape[0] - 1), jnp.where(valid, indices, 0)
+    rows, cols, valid = edges(indices, indptr, 2**31 - 1)
+    return jnp.where(valid, rows, n_rows), cols
 
 
 def coo_to_csr(
@@ -93,8 +93,8 @@ def csr_to_dense(
         ```
     """
     weight = jnp.asarray(weight)
+    rows, cols = csr_to_coo(indices, indptr)
     if weight.ndim:
         check_sizes(weight=(weight, indices.shape))
-    rows, cols = csr_to_coo(indices, indptr)
     matrix = jnp.zeros((indptr.shape[0] - 1, n_cols), weight.dtype)
     return matrix.at[rows, cols].add(jnp.broadcast_to(weight, indices.shape), mode="drop")

@@ -17,6 +17,7 @@ from ._common import (
     as_weight,
     check_floating,
     check_impl,
+    check_index_array,
     check_sizes,
     kind,
     times,
@@ -51,8 +52,8 @@ def _outer_reference(acc: Array, p: Array, q: Array, sources: Array, targets: Ar
         return acc
     valid, i, j = _inside(sources, targets, p.shape[-1], q.shape[-1])
     p, q = p[..., i].astype(acc.dtype), q[..., j]
-    both, product = (p != 0) & (q != 0), p * q
-    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
+    both, values = (p != 0) & (q != 0), p * q
+    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, values, jnp.zeros_like(values))
     return _scatter(acc, values, jnp.arange(sources.shape[0], dtype=sources.dtype), sorted=True)
 
 
@@ -230,9 +231,8 @@ def coo_outer_matmat(
 
 
 def check_edges(rows: Any, cols: Any) -> None:
-    for name, x in (("rows", rows), ("cols", cols)):
-        if x.dtype != jnp.int32 or x.ndim != 1:
-            raise TypeError(f"{name} is {x.dtype.name} of {x.ndim} dimensions; expected int32 of one dimension")
+    check_index_array("rows", rows)
+    check_index_array("cols", cols)
     if rows.shape != cols.shape:
         raise ValueError(f"rows and cols have shapes {rows.shape} and {cols.shape}; expected them equally long")
 

@@ -20,6 +20,7 @@ from ._common import (
     as_weight,
     check_floating,
     check_impl,
+    check_index_array,
     check_indices,
     check_matrix,
     check_shape,
@@ -27,18 +28,13 @@ from ._common import (
     times,
     zeros,
 )
+from ._diagonal import product_p
+from ._edges import edges
 from ._ffi import Shape, make_operator
 
 Indices = Int[Array, " room"]
 Indptr = Int[Array, " rows+1"]
 CSCView = tuple[Int[Array, " nnz"], Int[Array, " cols+1"], Int[Array, " nnz"]]
-
-
-def _rows(indices: Indices, indptr: Indptr) -> tuple[Array, Array]:
-    """The row of each edge, and which entries are edges rather than room."""
-    room = indices.shape[0]
-    rows = jnp.repeat(jnp.arange(indptr.shape[0] - 1, dtype=indices.dtype), jnp.diff(indptr), total_repeat_length=room)
-    return rows, jnp.arange(room, dtype=indptr.dtype) < indptr[-1]
 
 
 def _scatter(acc: Array, values: Array, where: Array, *, sorted: bool) -> Array:
@@ -80,19 +76,19 @@ def _by_column(vector: Callable[..., Array], matrices: tuple[int, ...]) -> Calla
 
 def _matvec_reference(acc: Array, w: Array, x: Array, indices: Array, indptr: Array, *, batch: Shape) -> Array:
     del batch
-    if indices.shape[0] == 0 or indptr.shape[0] == 1:
+    if indices.shape[0] == 0 or indptr.shape[0] == 1 or acc.shape[-1] == 0:
         return acc
-    rows, valid = _rows(indices, indptr)
+    rows, columns, valid = edges(indices, indptr, acc.shape[-1])
     values = times(w, x[..., rows])
-    return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), indices, sorted=False)
+    return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), columns, sorted=False)
 
 
 def _transposed_reference(acc: Array, w: Array, y: Array, indices: Array, indptr: Array, *, batch: Shape) -> Array:
     del batch
     if indices.shape[0] == 0 or indptr.shape[0] == 1 or y.shape[-1] == 0:
         return acc
-    rows, valid = _rows(indices, indptr)
-    values = times(w, y[..., indices])
+    rows, columns, valid = edges(indices, indptr, y.shape[-1])
+    values = times(w, y[..., columns])
     return _scatter(acc, jnp.where(valid, values, jnp.zeros_like(values)), rows, sorted=True)
 
 
@@ -100,10 +96,10 @@ def _outer_reference(acc: Array, p: Array, q: Array, indices: Array, indptr: Arr
     del batch
     if indices.shape[0] == 0 or indptr.shape[0] == 1 or q.shape[-1] == 0:
         return acc
-    rows, valid = _rows(indices, indptr)
-    p, q = p[..., rows].astype(acc.dtype), q[..., indices].astype(acc.dtype)
-    both, product = (p != 0) & (q != 0), p * q
-    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, product, jnp.zeros_like(product))
+    rows, columns, valid = edges(indices, indptr, q.shape[-1])
+    p, q = p[..., rows].astype(acc.dtype), q[..., columns].astype(acc.dtype)
+    both, values = (p != 0) & (q != 0), p * q
+    values = jnp.where(jnp.broadcast_to(valid, both.shape) & both, values, jnp.zeros_like(values))
     if acc.shape[-1] == 1:
         values = jnp.sum(values, axis=-1, keepdims=True)
     return _scatter(acc, values, jnp.arange(acc.shape[-1], dtype=indices.dtype), sorted=True)
@@ -138,10 +134,8 @@ def _shared_weight(operator: Any, ct: Array, x: Array, *indices: Array, aval: An
     unweighted = operator.bind(
         jnp.zeros((*batch, ct.shape[-1]), ct.dtype), ones, x, *indices, **(params | {"batch": batch})
     )
-    product = jnp.sum(ct * unweighted, axis=-1, keepdims=True)
-    summed = tuple(k for k, (have, got) in enumerate(zip(aval.shape, product.shape, strict=True)) if have == 1 != got)
-    product = jnp.sum(product, axis=summed, keepdims=True) if summed else product
-    return jnp.broadcast_to(product, aval.shape)
+    # over the batch dimensions that the weight has not, and over the elements
+    return product_p.bind(zeros(aval), ct, unweighted, batch=params["batch"], impl="reference")
 
 
 def _matvec_transpose_weight(ct: Any, x: Any, indices: Any, indptr: Any, *, aval: Any, **params: Any) -> Array:
@@ -218,7 +212,8 @@ def csr_matvec(
 
     - `weight`: one weight shared by all edges, shape `()`, or one for each entry of `indices`.
     - `x`: events of the pre neurons, shape `(rows,)`: boolean, or floats that multiply.
-    - `indices`, `indptr`: CSR arrays, int32, valid (`npt.connect.CSR` checks them once).
+    - `indices`, `indptr`: CSR arrays, int32. An edge whose column is out of range is none, and rows end where the
+      entries do; `csr_check` finds what is wrong.
     - `acc`: what to add to, shape `(cols,)`.
     - `impl`: `"auto"` takes the compiled kernel where there is one, `"taichi"` insists on it, `"reference"` is plain
       JAX.
@@ -235,7 +230,8 @@ def csr_matvec(
         npt.ops.csr_matvec(jnp.array(0.5), jnp.array([True, False]), indices, indptr, acc=jnp.zeros(3))
         ```
     """
-    check_shape("x", x, (indptr.shape[0] - 1,))
+    check_shape("x", x, (check_indices(indices, indptr),))
+    check_shape("acc", acc, None)
     return _bind(matvec_p, weight, "x", x, indices, indptr, acc, impl)
 
 
@@ -262,7 +258,7 @@ def csr_matmat(
         ```
     """
     check_matrix("acc", acc, (None, None))
-    check_matrix("x", x, (indptr.shape[0] - 1, acc.shape[1]))
+    check_matrix("x", x, (check_indices(indices, indptr), jnp.shape(acc)[1]))
     return _bind(matvec_p, weight, "x", x, indices, indptr, acc, impl)
 
 
@@ -295,7 +291,7 @@ def csr_transposed_matvec(
         ```
     """
     check_shape("y", y, None)
-    check_shape("acc", acc, (indptr.shape[0] - 1,))
+    check_shape("acc", acc, (check_indices(indices, indptr),))
     return _bind(transposed_p, weight, "y", y, indices, indptr, acc, impl, csc)
 
 
@@ -322,8 +318,8 @@ def csr_transposed_matmat(
         npt.ops.csr_transposed_matmat(jnp.array(0.5), jnp.ones((3, 64)), indices, indptr, acc=jnp.zeros((2, 64)))
         ```
     """
-    check_matrix("acc", acc, (indptr.shape[0] - 1, None))
-    check_matrix("y", y, (None, acc.shape[1]))
+    check_matrix("acc", acc, (check_indices(indices, indptr), None))
+    check_matrix("y", y, (None, jnp.shape(acc)[1]))
     return _bind(transposed_p, weight, "y", y, indices, indptr, acc, impl, csc)
 
 
@@ -349,7 +345,7 @@ def csr_outer(
         npt.ops.csr_outer(jnp.array([True, False]), jnp.ones(3), indices, indptr, acc=jnp.zeros(3))
         ```
     """
-    check_shape("pre", pre, (indptr.shape[0] - 1,))
+    check_shape("pre", pre, (check_indices(indices, indptr),))
     check_shape("post", post, None)
     return _bind_outer(pre, post, indices, indptr, acc, impl)
 
@@ -377,7 +373,7 @@ def csr_outer_matmat(
         ```
     """
     check_matrix("post", post, (None, None))
-    check_matrix("pre", pre, (indptr.shape[0] - 1, post.shape[1]))
+    check_matrix("pre", pre, (check_indices(indices, indptr), jnp.shape(post)[1]))
     return _bind_outer(pre, post, indices, indptr, acc, impl)
 
 
@@ -386,7 +382,6 @@ def _bind_outer(pre: Any, post: Any, indices: Any, indptr: Any, acc: Any, impl: 
     check_floating("acc", acc)
     pre, post = as_events("pre", pre, acc.dtype), as_events("post", post, acc.dtype)
     check_shape("acc", acc, indices.shape)
-    check_indices(indices, indptr)
     columns = 1 if post.ndim == 1 else post.shape[1]
     if columns == 0:
         return acc
@@ -404,9 +399,11 @@ def edge_weight(weight: Any, acc: Array, indices: Array) -> Array:
 
 
 def _check_csc(csc: CSCView, indices: Array, n_cols: int) -> None:
+    if not isinstance(csc, tuple) or len(csc) != 3:
+        raise TypeError(f"csc is {type(csc).__name__}; expected the three arrays that csr_to_csc gives")
     rows, starts, order = csc
-    if not all(given.dtype == jnp.int32 for given in csc):
-        raise TypeError(f"csc has {[given.dtype.name for given in csc]}; expected int32: it comes from csr_to_csc")
+    for name, x in zip(("csc[0]", "csc[1]", "csc[2]"), csc, strict=True):
+        check_index_array(name, x)
     edges = rows.shape[0]
     if starts.shape != (n_cols + 1,) or rows.shape != (edges,) or order.shape != (edges,) or edges > indices.shape[0]:
         raise ValueError(
@@ -421,7 +418,6 @@ def _bind(
     check_impl(impl)
     weight = edge_weight(weight, acc, indices)
     x = as_events(name, x, acc.dtype)
-    check_indices(indices, indptr)
     if hints is not None:
         _check_csc(hints, indices, x.shape[0])
     columns = 1 if acc.ndim == 1 else acc.shape[1]

@@ -14,12 +14,14 @@ from ._common import (
     as_events,
     check_floating,
     check_impl,
+    check_index_array,
     check_indices,
     check_shape,
     happened,
     kind,
 )
-from ._csr import Indices, Indptr, _rows
+from ._csr import Indices, Indptr
+from ._edges import edges
 from ._ffi import make_function
 
 
@@ -37,9 +39,9 @@ def _on_pre_reference(
 ) -> tuple[Array]:
     if 0 in (indices.shape[0], x.shape[0], trace.shape[0]):
         return (weight,)
-    rows, valid = _rows(indices, indptr)
+    rows, columns, valid = edges(indices, indptr, trace.shape[0])
     x = x[rows]
-    return (_changed(weight, x, trace[indices], valid & happened(x), w_min, w_max),)
+    return (_changed(weight, x, trace[columns], valid & happened(x), w_min, w_max),)
 
 
 def _on_post_reference(
@@ -47,9 +49,11 @@ def _on_post_reference(
 ) -> tuple[Array]:
     if 0 in (rows.shape[0], x.shape[0], trace.shape[0]):
         return (weight,)
-    cols, valid = _rows(rows, col_ptr)
+    cols, rows, valid = edges(rows, col_ptr, trace.shape[0])
+    valid &= (order >= 0) & (order < weight.shape[0])
     x = x[cols]
-    new = _changed(weight[order], x, trace[rows], valid & happened(x), w_min, w_max)
+    old = weight[jnp.where(valid, order, jnp.zeros_like(order))]
+    new = _changed(old, x, trace[rows], valid & happened(x), w_min, w_max)
     where = jnp.where(valid, order, weight.shape[0])  # what is no edge is written nowhere
     return (weight.at[where].set(new, mode="drop"),)
 
@@ -95,7 +99,7 @@ def csr_add_on_pre(
     - `weight`: one for each entry of `indices`.
     - `pre_spike`: events of the pre neurons, shape `(rows,)`: boolean, or floats that multiply.
     - `post_trace`: shape `(cols,)`.
-    - `indices`, `indptr`: CSR arrays, int32, valid (`npt.connect.CSR` checks them once).
+    - `indices`, `indptr`: CSR arrays, int32. An edge whose column is out of range is none.
     - `w_min`, `w_max`: scalars.
     - `impl`: as in `csr_matvec`.
 
@@ -117,10 +121,9 @@ def csr_add_on_pre(
     """
     weight, x, trace, low, high = _operands(weight, "pre_spike", pre_spike, "post_trace", post_trace, w_min, w_max)
     check_impl(impl)
+    check_shape("pre_spike", x, (check_indices(indices, indptr),))
     check_shape("weight", weight, indices.shape)
-    check_shape("pre_spike", x, (indptr.shape[0] - 1,))
     check_shape("post_trace", trace, None)
-    check_indices(indices, indptr)
     return on_pre_p.bind(weight, x, trace, indices, indptr, low, high, batch=(), impl=impl)[0]
 
 
@@ -147,7 +150,7 @@ def csr_add_on_post(
     - `pre_trace`: shape `(rows,)`.
     - `post_spike`: events of the post neurons, shape `(cols,)`: boolean, or floats that multiply.
     - `csc_indices`, `csc_indptr`, `csc_order`: the edges by column (`csr_to_csc`): their rows, where each column
-      starts, and the place of each edge in CSR order.
+      starts, and the place of each edge in CSR order. An edge whose row or place is out of range is none.
     - `w_min`, `w_max`, `impl`, and what is returned and raised: as in `csr_add_on_pre`.
 
     !!! example
@@ -163,14 +166,15 @@ def csr_add_on_post(
     """
     weight, y, trace, low, high = _operands(weight, "post_spike", post_spike, "pre_trace", pre_trace, w_min, w_max)
     check_impl(impl)
+    n_cols = check_indices(csc_indices, csc_indptr, "csc_indices", "csc_indptr")
+    check_index_array("csc_order", csc_order)
     check_shape("weight", weight, None)
-    check_shape("post_spike", y, (csc_indptr.shape[0] - 1,))
+    check_shape("post_spike", y, (n_cols,))
     check_shape("pre_trace", trace, None)
-    check_indices(csc_indices, csc_indptr)
-    if csc_order.dtype != jnp.int32 or csc_order.shape != csc_indices.shape or csc_order.shape[0] > weight.shape[0]:
+    if csc_order.shape != csc_indices.shape or csc_order.shape[0] > weight.shape[0]:
         raise ValueError(
-            f"csc_order is {csc_order.dtype.name} of shape {csc_order.shape}; expected int32 of the shape of "
-            f"csc_indices, {csc_indices.shape}, and no more than weight has, {weight.shape}"
+            f"csc_order has shape {csc_order.shape}; expected that of csc_indices, {csc_indices.shape}, and no more "
+            f"than weight has, {weight.shape}"
         )
     return on_post_p.bind(weight, y, trace, csc_indices, csc_indptr, csc_order, low, high, batch=(), impl=impl)[0]
 

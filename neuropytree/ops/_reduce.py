@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ._common import check_floating, check_indices, check_sizes
-from ._csr import _rows
+from ._common import check_floating, check_indices, check_shape, check_sizes
+from ._edges import edges
 
 Reduction = Literal["sum", "mean", "prod", "max", "min"]
 NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -jnp.inf, "min": jnp.inf}
@@ -45,8 +45,8 @@ def csr_reduce_rows(
         npt.ops.csr_reduce_rows(jnp.array([1.0, 3.0, 2.0]), jnp.array([0, 2, 3], jnp.int32), "max")
         ```
     """
-    rows, valid = _segments(values, None, indptr, where, indptr.shape[0] - 1)
-    return _reduce(values, rows, valid, indptr.shape[0] - 1, op, empty, sorted=where is None)
+    rows, valid, n = _segments(values, None, indptr, where)
+    return _reduce(values, rows, valid, n, op, empty, sorted=where is None)
 
 
 def csr_reduce_columns(
@@ -77,7 +77,7 @@ def csr_reduce_columns(
         npt.ops.csr_reduce_columns(jnp.array([1.0, 3.0, 2.0]), indices, indptr, "max", n_cols=3, empty=0.0)
         ```
     """
-    columns, valid = _segments(values, indices, indptr, where, n_cols)
+    columns, valid, _ = _segments(values, indices, indptr, where, n_cols)
     return _reduce(values, columns, valid, n_cols, op, empty, sorted=False)
 
 
@@ -97,8 +97,8 @@ def csr_softmax_rows(
         npt.ops.csr_softmax_rows(jnp.array([1.0, 3.0, 2.0]), jnp.array([0, 2, 3], jnp.int32))
         ```
     """
-    rows, valid = _segments(values, None, indptr, where, indptr.shape[0] - 1)
-    return _softmax(values, rows, valid, indptr.shape[0] - 1, sorted=where is None)
+    rows, valid, n = _segments(values, None, indptr, where)
+    return _softmax(values, rows, valid, n, sorted=where is None)
 
 
 def csr_softmax_columns(
@@ -123,24 +123,29 @@ def csr_softmax_columns(
         npt.ops.csr_softmax_columns(jnp.array([1.0, 3.0, 2.0]), indices, indptr, n_cols=3)
         ```
     """
-    columns, valid = _segments(values, indices, indptr, where, n_cols)
+    columns, valid, _ = _segments(values, indices, indptr, where, n_cols)
     return _softmax(values, columns, valid, n_cols, sorted=False)
 
 
-def _segments(values: Array, indices: Array | None, indptr: Array, where: Any, n: int) -> tuple[Array, Array]:
+def _segments(
+    values: Array, indices: Array | None, indptr: Array, where: Any, n_cols: int = 1
+) -> tuple[Array, Array, int]:
     """The column of each entry (its row, without `indices`), and which count; the others are in a segment past the
-    last, `n`."""
+    last. And how many rows there are."""
     check_floating("values", values)
-    check_sizes(values=(values, values.shape[:1] if indices is None else indices.shape))
+    check_shape("values", values, None if indices is None else jnp.shape(indices))
     columns = jnp.zeros(values.shape, jnp.int32) if indices is None else indices
-    check_indices(columns, indptr)
-    rows, valid = _rows(columns, indptr) if indptr.shape[0] > 1 else (columns, jnp.zeros(columns.shape, bool))
+    n_rows = check_indices(columns, indptr)
+    rows, valid = columns, jnp.zeros(columns.shape, bool)
+    if n_rows > 0:
+        rows, columns, valid = edges(columns, indptr, n_cols)
     if where is not None:
         if where.dtype != bool:
             raise TypeError(f"where is {where.dtype.name}; expected bool")
         check_sizes(where=(where, values.shape))
         valid &= where
-    return jnp.where(valid, rows if indices is None else columns, n), valid
+    of, last = (rows, n_rows) if indices is None else (columns, n_cols)
+    return jnp.where(valid, of, last), valid, n_rows
 
 
 def _reduce(

@@ -18,6 +18,10 @@ Function = Callable[..., Any]
 Check = Callable[[Function, Any], Any]
 # of the largest value in a result; what a few dozen roundings in another order come to
 RTOL = {"float64": 1e-11, "float32": 2e-5, "float16": 2e-2, "bfloat16": 1e-1}
+# Kernels give a call up, to go on in parts, after 16 384 edges or elements. So many are several times that, and with a
+# batch of them there is no kernel that doesn't.
+WORK = 16384
+LARGE = "vmap of a large batch"
 
 
 class OperatorError(AssertionError):
@@ -37,8 +41,10 @@ def check_op(
 
     That is: the value, eager and under `jit`; JVP in each operand and in all; VJP; second order in all four ways, and
     the Hessian-vector product; `vmap` over every subset of the operands, over a last axis, over different axes, in
-    another `vmap`, of tangents, of batches of one and of none, and with gradients inside and outside; `scan` that
-    carries the accumulator, with `jax.checkpoint`; `jax.export`, serialised and back (where `flatbuffers` is installed,
+    another `vmap`, of tangents, of batches of one and of none, and with gradients inside and outside; `vmap` over every
+    subset of the operands of batches so large that any kernel shares the work among threads, with JVP, VJP and second
+    order, whose sums over the batch go over several dimensions too; `scan` that carries the accumulator, with
+    `jax.checkpoint`; `jax.export`, serialised and back (where `flatbuffers` is installed,
     which JAX needs for that); donation of the accumulator, whose memory the result must take. Nearly all of it is one
     program, compiled once for each of the two functions: checking several operators against the same `dense` function,
     with operands of the same shapes, compiles that only once.
@@ -91,7 +97,7 @@ def check_op(
         raise OperatorError(f"operator fails where all is one program; operands: {_describe(xs)}") from error
     want = _run(matrix, dense, data)
     for name in matrix.checks:
-        compare(name, got[name], want[name])
+        compare(name, got[name], want[name], _terms(name, data))
     value = want["value"]
     for name, function in (("call without jit", op), ("export", functools.partial(_exported, op, xs))):
         try:
@@ -117,8 +123,23 @@ def _data(dense: Function, xs: list[Array]) -> dict[str, Any]:
             items.append(item if x.dtype == bool else (item * jnp.asarray(1 + k / 6, x.dtype)).astype(x.dtype))
         return jnp.stack(items).reshape(*batch, *x.shape)
 
+    def many(x: Array, size: int) -> Array:
+        """So many items, no two neighbours the same."""
+        k = np.arange(size)
+        items = jnp.broadcast_to(x, (size, *x.shape))
+        if x.ndim and x.shape[-1]:
+            places = (np.arange(x.shape[-1]) + k[:, None]) % x.shape[-1]
+            items = jnp.moveaxis(x[..., places], -2, 0)
+        if x.dtype == bool:
+            return items
+        scale = jnp.asarray(1 + k / size, x.dtype).reshape(size, *(1,) * x.ndim)
+        return (items * scale).astype(x.dtype)
+
     out = [x for x in jax.tree.leaves(jax.eval_shape(dense, *xs)) if jnp.issubdtype(x.dtype, jnp.floating)]
+    # an item has at least as many edges as half the smallest operand, or nearly so
+    size = max(64, 2 * WORK // max(1, min((x.size for x in xs if x.size > 1), default=1)))
     return {
+        "large": [many(x, size) for x in xs],
         "one": xs,
         "outer": [some(x, 2) for x in xs],
         "inner": [some(x, 3) for x in xs],
@@ -140,7 +161,7 @@ class _Matrix:
         subsets = [s for r in range(count) for s in itertools.combinations(range(count), r + 1)]
         every = subsets[-1]
         for outer in subsets:
-            self._add_batches("vmap", outer)
+            self._add_large(outer)
             rest = tuple(i for i in every if i not in outer)
             for inner in {rest or every, *((outer, every) if len(outer) == 1 else ())}:
                 self._add_batches("vmap of vmap", outer, inner, derivatives=inner == rest)
@@ -154,6 +175,8 @@ class _Matrix:
             self.checks[f"vmap over the last axis of every other operand from {first} on"] = functools.partial(
                 self._mixed, first
             )
+        if len(others) > 1:  # whose sums go over dimensions that are no neighbours
+            self.checks[f"{LARGE} in three dimensions"] = functools.partial(self._apart, others)
         for of in {every, *((i,) for i in every)}:
             for size, name in ((1, "one"), (0, "none")):
                 self.checks[f"vmap of a batch of {name} over operands {of}"] = functools.partial(self._few, size, of)
@@ -167,6 +190,48 @@ class _Matrix:
     def _mixed(self, first: int, f: Function, data: Any) -> Any:
         axes = [-1 if i % 2 == first else 0 for i in range(self.count)]
         return jax.vmap(f, axes)(*(jnp.moveaxis(x, 0, axis) for x, axis in zip(data["inner"], axes, strict=True)))
+
+    def _add_large(self, of: tuple[int, ...]) -> None:
+        """`vmap` over the operands `of`, many times, and a few times of the gradient."""
+        axes = [0 if i in of else None for i in range(self.count)]
+
+        def values(data: Any, batch: str) -> list[Array]:
+            return [data[batch if i in of else "one"][i] for i in range(self.count)]
+
+        self.checks[f"{LARGE} over operands {of}"] = lambda f, data: self._orders(
+            jax.vmap(f, axes), values(data, "large")
+        )
+        if self.differentiable:
+            self.checks[f"vmap of grad over operands {of}"] = lambda f, data: jax.vmap(
+                lambda *xs: self._gradient(f, xs), axes
+            )(*values(data, "outer"))
+
+    def _apart(self, others: list[int], f: Function, data: Any) -> Any:
+        """The first operand has a batch dimension between two that the second has."""
+        first, second = others[:2]
+        for of in (second, first, second):
+            f = jax.vmap(f, [0 if i == of else None for i in range(self.count)])
+        xs = list(data["one"])
+        size = data["large"][second].shape[0]
+        xs[first] = data["inner"][first]
+        xs[second] = data["large"][second][: size // 8 * 8].reshape(size // 8, 8, *xs[second].shape)
+        return self._orders(f, xs)
+
+    def _orders(self, f: Function, xs: list[Array]) -> Any:
+        """Value and slope, and the JVP of both; where there is nothing to differentiate, the value."""
+        if not self.differentiable:
+            return f(*xs)
+        of, at = self._smooth(f, xs)
+
+        def slope(*values: Array) -> tuple[list[Array], list[Array]]:
+            def loss(*values: Array) -> tuple[Any, list[Array]]:
+                out = of(*values)
+                return sum(jnp.sum(jnp.sin(x)) for x in out), out
+
+            moves, out = jax.grad(loss, tuple(range(len(at))), has_aux=True)(*values)
+            return out, list(moves)
+
+        return jax.jvp(slope, at, [jnp.cos(x) for x in at])
 
     def _few(self, size: int, of: tuple[int, ...], f: Function, data: Any) -> Any:
         """A batch so small that a rule may take it for none, or for one. With its gradient, whose sums are empty."""
@@ -331,14 +396,19 @@ def _find_culprit(
             got = jax.block_until_ready(jax.jit(functools.partial(check, op))(data))
         except Exception as error:
             raise _failed(name, xs, error) from error
-        compare(name, got, jax.jit(functools.partial(check, dense))(data))
+        compare(name, got, jax.jit(functools.partial(check, dense))(data), _terms(name, data))
+
+
+def _terms(name: str, data: Any) -> int:
+    """How many items a check adds up, more than the few that the tolerance is for."""
+    return data["large"][0].shape[0] if name.startswith(LARGE) else 1
 
 
 def _failed(name: str, xs: list[Array], error: Exception) -> OperatorError:
     return OperatorError(f"operator fails under '{name}': {type(error).__name__}: {error}; operands: {_describe(xs)}")
 
 
-def _compare(rtol: float | None, xs: list[Array], name: str, got: Any, want: Any) -> None:
+def _compare(rtol: float | None, xs: list[Array], name: str, got: Any, want: Any, terms: int = 1) -> None:
     leaves, structure = jax.tree.flatten(got)
     others, expected = jax.tree.flatten(want)
     if structure != expected:
@@ -350,18 +420,20 @@ def _compare(rtol: float | None, xs: list[Array], name: str, got: Any, want: Any
         if x.shape != y.shape or x.dtype != y.dtype:
             what = f"{which} is {x.dtype.name}{list(x.shape)}, expected {y.dtype.name}{list(y.shape)}"
         else:
-            what = _difference(which, x, y, rtol)
+            what = _difference(which, x, y, rtol, terms)
         if what:
             raise OperatorError(f"operator is wrong under '{name}': {what}; operands: {_describe(xs)}")
 
 
-def _difference(which: str, x: Any, y: Any, rtol: float | None) -> str:
-    """What is different between two arrays of one shape and dtype; nothing if they are close."""
+def _difference(which: str, x: Any, y: Any, rtol: float | None, terms: int) -> str:
+    """What is different between two arrays of one shape and dtype; nothing if they are close. Roundings of so many more
+    terms add up as a random walk does."""
     if x.dtype == jax.dtypes.float0 or x.size == 0:
         return ""
     limit = rtol
     if limit is None:
         limit = RTOL.get(x.dtype.name, 0.0)
+    limit *= terms**0.5
     if jnp.issubdtype(x.dtype, jnp.floating):
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     else:

@@ -1,5 +1,6 @@
 """Connectivity in blocks, and dense connectivity by the event-driven operators."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,7 +82,8 @@ def test_dense_events_meet_no_weight_that_they_do_not_use(include_self, impl):
         if not include_self:
             np.fill_diagonal(rows, np.inf)
             np.fill_diagonal(cols, np.nan)
-        make = lambda m: Dense(m, in_size=40, out_size=30, include_self=include_self)  # noqa: E731
+        w = Dense(matrix, in_size=40, out_size=30, include_self=include_self)
+        make = lambda m, w=w: eqx.tree_at(lambda w: w.weight, w, jnp.asarray(m))  # noqa: E731
         np.testing.assert_allclose(make(rows)(jnp.asarray(x), impl=impl), x @ used, atol=1e-12)
         np.testing.assert_allclose(make(cols).transpose(jnp.asarray(y), impl=impl), used @ y, atol=1e-12)
         with pytest.raises(ValueError, match="x has shape"):

@@ -265,6 +265,16 @@ def record(tmp_path, **fields):
     return _bridge.read(tmp_path)
 
 
+WRONG = {"reason": None, "remedy": [], "library": 1, "sha256": 0, "build": "x", "kernels": 5}
+
+
+@pytest.mark.parametrize(("field", "value"), [*WRONG.items(), ("kernels", [5]), ("kernels", {"npt_fence": 1})])
+def test_a_record_with_something_else_in_a_field(tmp_path, field, value):
+    bridge = record(tmp_path, **{field: value})
+    assert not bridge.available and "cannot be read (TypeError: '" + field in bridge.reason
+    assert "pip install" in bridge.remedy and not bridge.handlers
+
+
 def test_a_part_was_missing(tmp_path):
     bridge = record(tmp_path, reason="no C++ compiler", remedy="install one")
     assert (bridge.available, bridge.reason, bridge.remedy) == (False, "no C++ compiler", "install one")

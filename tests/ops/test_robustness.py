@@ -351,3 +351,24 @@ def test_a_batch_of_none(impl):
         d_w, d_x = loss(jnp.ones(()), jnp.ones((0, 2)))
         assert d_w == 0
         assert d_x.shape == (0, 2)
+
+
+@pytest.mark.parametrize(("dtype", "cores"), [("f64", 2), ("f32", 1)])
+def test_damaged_index_arrays_never_crash(dtype, cores):
+    """Some two thousand calls for each, which are compared in there, by both implementations."""
+    command = ["-m", "tests.ops.tampered", dtype]
+    if hasattr(os, "sched_setaffinity"):
+        mine = sorted(os.sched_getaffinity(0))[:cores]
+        command = [
+            "-c",
+            f"import os, runpy, sys; os.sched_setaffinity(0, {mine}); sys.argv[1:] = ['{dtype}']; "
+            "runpy.run_module('tests.ops.tampered', run_name='__main__')",
+        ]
+    done = subprocess.run(
+        [sys.executable, *command],
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr[-3000:]}"
+    assert int(done.stdout.split()[-1]) > 1000

@@ -21,10 +21,12 @@ from ._common import (
     Kernel,
     Operand,
     array,
+    bounds,
     kinds,
     maybe,
     share,
     silent,
+    within,
 )
 
 
@@ -46,7 +48,7 @@ def _matvec(real, event, size: int):
     ):
         ti.loop_config(serialize=True)
         for _ in range(1):
-            height, width, columns, n = dims[0], dims[1], out.shape[0], x.shape[0]
+            height, width, columns, n, blocks = dims[0], dims[1], out.shape[0], x.shape[0], indices.shape[0]
             low, high = share(columns, span[2], span[3]), share(columns, span[2] + 1, span[3])
             end = (n + BLOCK - 1) // BLOCK
             block = span[0]
@@ -59,13 +61,15 @@ def _matvec(real, event, size: int):
                                 value = x[i]
                                 if not silent(value):
                                     row = i // height
-                                    done += (indptr[row + 1] - indptr[row]) * width
-                                    for b in range(indptr[row], indptr[row + 1]):
-                                        column = indices[b] * width
-                                        to_w = (b * height + i - row * height) * width - column
-                                        for j in range(ti.max(low, column), ti.min(high, column + width)):
-                                            w = weight[to_w + j]
-                                            out[j] += w if ti.static(size == 1) else w * value
+                                    first, last = bounds(indptr, row, blocks)
+                                    done += (last - first) * width
+                                    for b in range(first, last):
+                                        if within(indices[b], columns // ti.max(width, 1)):
+                                            column = indices[b] * width
+                                            to_w = (b * height + i - row * height) * width - column
+                                            for j in range(ti.max(low, column), ti.min(high, column + width)):
+                                                w = weight[to_w + j]
+                                                out[j] += w if ti.static(size == 1) else w * value
                 block += 1
             span[4] = ti.select(block < end, block, -1)
 
@@ -94,7 +98,7 @@ def _transposed_matvec(real, event, size: int):
     ):
         ti.loop_config(serialize=True)
         for _ in range(1):
-            height, width, rows = dims[0], dims[1], out.shape[0]
+            height, width, rows, blocks = dims[0], dims[1], out.shape[0], indices.shape[0]
             i = span[0] + share(rows - span[0], span[2], span[3])
             end = span[0] + share(rows - span[0], span[2] + 1, span[3])
             done = 0
@@ -105,10 +109,12 @@ def _transposed_matvec(real, event, size: int):
                 s1 = ti.cast(0, real)
                 s2 = ti.cast(0, real)
                 s3 = ti.cast(0, real)
-                for b in range(indptr[row], indptr[row + 1]):
-                    column = indices[b] * width
+                first, end_of_row = bounds(indptr, row, blocks)
+                for b in range(first, end_of_row):
+                    there = within(indices[b], y.shape[0] // ti.max(width, 1))
+                    column = ti.select(there, indices[b], 0) * width
                     to_w = (b * height + i - row * height) * width - column
-                    last = column + width
+                    last = ti.select(there, column + width, column)
                     j = column
                     while j < last:
                         # from a word on, eight at a time; nothing to be read where all of them are silent
@@ -124,7 +130,7 @@ def _transposed_matvec(real, event, size: int):
                             s0 += term(weight[to_w + j], y[j])
                             j += 1
                 out[i] += (s0 + s1) + (s2 + s3)
-                done += (indptr[row + 1] - indptr[row]) * width
+                done += (end_of_row - first) * width
                 i += 1
             span[4] = ti.select(i < end, i, -1)
 
@@ -162,13 +168,15 @@ def _outer(real, event, size: int):
                                 value = p[i]
                                 if not silent(value):
                                     row = i // height
-                                    done += (indptr[row + 1] - indptr[row]) * width
-                                    for b in range(indptr[row], indptr[row + 1]):
-                                        column = indices[b] * width
-                                        to_out = (b * height + i - row * height) * width - column
-                                        for j in range(column, column + width):
-                                            product = q[j] if ti.static(size == 1) else q[j] * value
-                                            out[to_out + j] += ti.select(silent(q[j]), ti.cast(0, real), product)
+                                    first, last = bounds(indptr, row, indices.shape[0])
+                                    done += (last - first) * width
+                                    for b in range(first, last):
+                                        if within(indices[b], q.shape[0] // ti.max(width, 1)):
+                                            column = indices[b] * width
+                                            to_out = (b * height + i - row * height) * width - column
+                                            for j in range(column, column + width):
+                                                product = q[j] if ti.static(size == 1) else q[j] * value
+                                                out[to_out + j] += ti.select(silent(q[j]), ti.cast(0, real), product)
                 block += 1
             span[4] = ti.select(block < end, block, -1)
 

@@ -89,6 +89,32 @@ def add(x: ANY, row, i, value):
 
 
 @ti.func
+def within(j, n):
+    """Whether there is an element `j` of `n`. Index arrays may hold anything: a connectivity can be changed after it
+    was checked, or read from a damaged file."""
+    return ti.cast(j, ti.u32) < ti.cast(n, ti.u32)
+
+
+@ti.func
+def bounds(indptr: ANY, row, edges):
+    """Where the edges of a row begin and end, among so many."""
+    return ti.min(ti.max(indptr[row], 0), edges), ti.min(ti.max(indptr[row + 1], 0), edges)
+
+
+def shared_weight(real: Any, homo: bool) -> Any:
+    """A function `(weight, row)`: the one weight of all edges, read once, for not every edge needs it; otherwise 0."""
+
+    @ti.func
+    def shared(weight: ANY, row):
+        w = ti.cast(0, real)
+        if ti.static(homo):
+            w = get(weight, row, 0)
+        return w
+
+    return shared
+
+
+@ti.func
 def silent(event):
     return event == 0  # and not `!=`, which Taichi makes false for NaN
 
@@ -142,9 +168,9 @@ def share(n, part, parts):
 @ti.func
 def left(done, first, item, end):
     """How many edges are left at `item` of the items from `first` to `end`, if those before it, with `done` edges, are
-    like the rest."""
+    like the rest. At least one: none would say that parts write to disjoint memory."""
     estimate = ti.cast(done, ti.i64) * (end - item) // ti.max(item - first, 1)
-    return ti.cast(ti.min(estimate, 2**31 - 1), ti.i32)
+    return ti.cast(ti.max(ti.min(estimate, 2**31 - 1), 1), ti.i32)
 
 
 def masking(real: Any, size: int) -> Any:

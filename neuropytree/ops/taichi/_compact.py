@@ -15,12 +15,15 @@ from ._common import (
     Kernel,
     Operand,
     array,
+    bounds,
     kinds,
     left,
     next_group,
     share,
+    shared_weight,
     silent,
     width,
+    within,
 )
 from ._csr import matvec
 from ._fetch import ahead, fetch
@@ -55,7 +58,7 @@ def _matvec_compact(real, event, homo: bool, size: int):
     """Items are places in the list, or, where it has overflowed, groups of rows; parts, ranges of them, with outputs of
     their own."""
     reals, events = array(real), array(event)
-    search, size_of_weight = matvec(real, homo, size), width(real)
+    search, one, size_of_weight = matvec(real, homo, size), shared_weight(real, homo), width(real)
 
     @ti.kernel
     def kernel(
@@ -78,22 +81,27 @@ def _matvec_compact(real, event, homo: bool, size: int):
                 span[4] = stop
                 span[5] = own
             else:
-                part, parts, n = span[2], span[3], count[0] - span[0]
+                part, parts, n = span[2], span[3], ti.max(count[0], 0) - span[0]
+                rows, edges, targets = indptr.shape[0] - 1, indices.shape[0], out.shape[0]
                 start = span[0] + share(n, part, parts)
                 end = span[0] + share(n, part + 1, parts)
                 k = start
                 done = 0
+                shared = one(weight, 0)
                 while k < end and (done < span[1] or parts > 1):
                     i = where[k]
                     later = ahead(where, end, k)
-                    if later >= 0:
+                    if within(later, rows):
                         fetch(indices, 4, indptr, later)
                         if ti.static(not homo):
                             fetch(weight, size_of_weight, indptr, later)
-                    for e in range(indptr[i], indptr[i + 1]):
-                        w = weight[0 if ti.static(homo) else e]
-                        out[indices[e]] += w if ti.static(size == 1) else w * x[i]
-                    done += indptr[i + 1] - indptr[i]
+                    if within(i, rows):
+                        low, high = bounds(indptr, i, edges)
+                        for e in range(low, high):
+                            if within(indices[e], targets):
+                                w = shared if ti.static(homo) else weight[e]
+                                out[indices[e]] += w if ti.static(size == 1) else w * x[i]
+                        done += high - low
                     k += 1
                 span[4] = ti.select(k < end, k, -1)
                 span[5] = left(done, start, k, end)

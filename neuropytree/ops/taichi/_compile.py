@@ -190,6 +190,22 @@ def indexed(ir: str) -> str:
     )
 
 
+def expected(ir: str) -> str:
+    """The text with it said that what was read from an index array, and is compared with a size, is below it: blocks
+    then follow each other as they are run, without jumps."""
+    read = set(re.findall(r"^ *(%\S+) = load i32, ", ir, re.MULTILINE))
+    compared = re.findall(r"^ *(%\S+) = icmp ult i32 (%\S+), ", ir, re.MULTILINE)
+    inside = {result for result, value in compared if value in read}
+    both = re.findall(r"^ *(%\S+) = select i1 (%\S+), i1 (%\S+), i1 false$", ir, re.MULTILINE)
+    inside |= {result for result, *of in both if inside.issuperset(of)}
+
+    def likely(branch: re.Match[str]) -> str:
+        return f'{branch[0]}, !prof !{{!"branch_weights", i32 2000, i32 1}}' if branch[1] in inside else branch[0]
+
+    return re.sub(r"^ *br i1 (%\S+), label %\S+, label %\S+$", likely, ir, flags=re.MULTILINE)
+
+
+PACKED = 1024  # bytes that the packed arguments have in any case: `kPacked` in the bridge
 BASELINE, MODERN = "x86-64", "x86-64-v3"  # any processor, and any with AVX2
 
 
@@ -212,20 +228,18 @@ def to_object(ir: str, symbol: str, *, cpu: str) -> bytes:
     if len(defined) != 1:
         raise ValueError(f"kernel {symbol!r} is {len(defined)} functions, expected 1")
     ir = fetching(ir.replace(f"@{defined[0]}(", f"@{symbol}("))
-    # Nothing writes to the packed arguments, which are a structure of structures, nor to the pointer to them. Said so,
-    # the loads of addresses and dimensions leave the loops.
+    # Nothing writes to the packed arguments, which are a structure of structures, nor to the pointer to them, and they
+    # can be read at any time. Said so, the loads of addresses and dimensions leave the loops, conditional ones too.
     kind = packed_type(ir)
-    packed = set(
-        re.findall(
-            rf"^ *(%\S+) = (?:getelementptr {re.escape(kind)}|bitcast %struct\.RuntimeContext)", ir, re.MULTILINE
-        )
-    )
-    ir = re.sub(
-        r"^ *%\S+ = load .* (%\S+), align \d+$",
-        lambda load: f"{load[0]}, !invariant.load !{{}}" if load[1] in packed else load[0],
-        ir,
-        flags=re.MULTILINE,
-    )
+    views = set(re.findall(rf"^ *(%\S+) = getelementptr {re.escape(kind)}", ir, re.MULTILINE))
+    contexts = set(re.findall(r"^ *(%\S+) = bitcast %struct\.RuntimeContext", ir, re.MULTILINE))
+
+    def constant(load: re.Match[str]) -> str:
+        if load[1] in contexts:
+            return f"{load[0]}, !invariant.load !{{}}, !dereferenceable !{{i64 {PACKED}}}, !align !{{i64 8}}"
+        return f"{load[0]}, !invariant.load !{{}}" if load[1] in views else load[0]
+
+    ir = re.sub(r"^ *%\S+ = load .* (%\S+), align \d+$", constant, ir, flags=re.MULTILINE)
     ir = separated(ir)
 
     import llvmlite.binding as llvm
@@ -264,7 +278,7 @@ def compile_module(folder: str, module: str) -> None:
     modern = "native" if os.environ.get("NEUROPYTREE_NATIVE") == "1" else MODERN
     out = pathlib.Path(folder)
     for name, text in to_ir({name: entry.kernel for name, entry in kernels.items()}).items():
-        ir = indexed(text)
+        ir = expected(indexed(text))
         (out / f"{name}.o").write_bytes(to_object(ir, f"{name}_kernel", cpu=BASELINE))
         (out / f"{name}.modern.o").write_bytes(to_object(ir, f"{name}_modern", cpu=modern))
     record = {

@@ -32,19 +32,26 @@ from ._common import (
     add,
     any_event,
     array,
+    bounds,
     get,
     kinds,
     left,
     masking,
     next_group,
     share,
+    shared_weight,
     silent,
     width,
+    within,
 )
 from ._fetch import AHEAD, WHOLE, ahead, fetch, gather, mark, none_gathered, room
 
 FAR = 4  # edges that take the time of one whose weight lies far from those before it
 NEAR = 2**19  # weights that lie in the nearer caches
+# Additions to a count are so quick that a comparison for each would show. Where what they read lies in the nearest
+# cache, a stretch of indices is looked at first, which takes vector instructions
+STRETCH, NEAREST = 256, 2**15
+LATER, LANE = 128, 16  # of a long row, memory is asked for what comes so many edges later, a line at a time
 FIRST = 32  # of such weights of a row, memory is asked for so many while the row before is worked through
 
 
@@ -69,7 +76,7 @@ def _shared(maps: ANY, item, row, part, parts, disjoint: ANY):
 def matvec(real, homo: bool, size: int, *, view: bool = False):
     """`out[j] += w_e * x[i]` over the edges `e` from `i` to `j`. Items are groups of rows; parts, ranges of them, with
     outputs of their own. With a `view`, the weight of edge `e` is at `order[e]`."""
-    size_of_weight = width(real)
+    size_of_weight, one = width(real), shared_weight(real, homo)
     cost = FAR if view and not homo else 1
 
     @ti.func
@@ -94,25 +101,33 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
         start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
         end = start + share(groups, part + 1, parts)
         group = next_group(words, size, start + share(groups, part, parts), end)
-        far = weight.shape[ti.static(len(weight.shape) - 1)] > NEAR
+        weights, targets = weight.shape[ti.static(len(weight.shape) - 1)], out.shape[ti.static(len(out.shape) - 1)]
+        far, all_edges = weights > NEAR, indices.shape[0]
         done = 0
         rows = none_gathered()
+        shared = one(weight, w_row)
         while group < end and (done < budget or parts > 1):
             limit = room(budget, done, cost, parts)
-            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, end, limit)
+            group, count, edges = gather(rows, words, size, x, x_row, indptr, group, first, 0, n, end, limit)
             done += edges * cost
             stretch = False  # of rows that follow each other: the processor knows where memory is needed next
             if ti.static(not view):
                 stretch = count > 1 and rows[ti.max(count - 1, 0)] - rows[0] == count - 1
             if stretch:
                 if ti.static(size == 1):
-                    for e in range(indptr[rows[0]], indptr[rows[count - 1] + 1]):
-                        add(out, o, indices[e], get(weight, w_row, 0 if ti.static(homo) else e))
+                    low, _ = bounds(indptr, rows[0], all_edges)
+                    _, high = bounds(indptr, rows[ti.max(count - 1, 0)], all_edges)
+                    for e in range(low, high):
+                        if within(indices[e], targets):
+                            add(out, o, indices[e], shared if ti.static(homo) else get(weight, w_row, e))
                 else:
                     for i in range(rows[0], rows[0] + count):
                         event = get(x, x_row, i)
-                        for e in range(indptr[i], indptr[i + 1]):
-                            add(out, o, indices[e], get(weight, w_row, 0 if ti.static(homo) else e) * event)
+                        low, high = bounds(indptr, i, all_edges)
+                        for e in range(low, high):
+                            if within(indices[e], targets):
+                                w = shared if ti.static(homo) else get(weight, w_row, e)
+                                add(out, o, indices[e], w * event)
             else:
                 for k in range(-AHEAD, count):
                     later = ahead(rows, count, k)
@@ -125,15 +140,18 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
                     if ti.static(not homo and view):
                         # far apart, each in a line of its own
                         if far and -1 <= k and k + 1 < count:
-                            start_of, end_of = indptr[rows[k + 1]], indptr[rows[k + 1] + 1]
-                            for e in range(start_of, ti.min(start_of + FIRST, end_of)):
+                            low, high = bounds(indptr, rows[k + 1], all_edges)
+                            for e in range(low, ti.min(low + FIRST, high)):
                                 mark(weight[order[e]])
                     if k >= 0:
                         i = rows[k]
                         event = get(x, x_row, i)
-                        for e in range(indptr[i], indptr[i + 1]):
-                            w = get(weight, w_row, 0 if ti.static(homo) else order[e] if ti.static(view) else e)
-                            add(out, o, indices[e], w if ti.static(size == 1) else w * event)
+                        low, high = bounds(indptr, i, all_edges)
+                        for e in range(low, high):
+                            at = order[e] if ti.static(view and not homo) else e
+                            if within(indices[e], targets) and (ti.static(homo or not view) or within(at, weights)):
+                                w = shared if ti.static(homo) else get(weight, w_row, at)
+                                add(out, o, indices[e], w if ti.static(size == 1) else w * event)
         return ti.select(group < end, group - first // GROUP, -1), done, left(done, start, group, end)
 
     if view:
@@ -162,7 +180,17 @@ def matvec(real, homo: bool, size: int, *, view: bool = False):
 
 def transposed_matvec(real, homo: bool, size: int):
     """`out[i] += w_e * y[j]` over the edges `e` from `i` to `j`. Items are rows, and parts, ranges of them."""
-    masked = masking(real, size)
+    masked, counted = masking(real, size), homo and size == 1
+
+    @ti.func
+    def term(weight: ANY, y: ANY, e, j, w_row, y_row):
+        event = get(y, y_row, j)
+        value = ti.cast(0, ti.i32 if ti.static(counted) else real)
+        if ti.static(counted):
+            value = ti.cast(event, ti.i32)
+        else:
+            value = masked(get(weight, w_row, 0 if ti.static(homo) else e), event)
+        return value
 
     @ti.func
     def body(
@@ -180,26 +208,39 @@ def transposed_matvec(real, homo: bool, size: int):
         w_row,
         y_row,
     ):
-        n, rows = y.shape[ti.static(len(y.shape) - 1)], indptr.shape[0] - 1
+        n, rows, edges = y.shape[ti.static(len(y.shape) - 1)], indptr.shape[0] - 1, indices.shape[0]
         i = begin + share(rows - begin, part, parts)
         end = begin + share(rows - begin, part + 1, parts)
-        if parts == 1 and not any_event(words, size, y_row * n, n):
+        if n == 0 or (parts == 1 and not any_event(words, size, y_row * n, n)):
             i = end
         first = indptr[i]
+        since, known = 0, 0  # between which edges the indices are known to be within
         while i < end and (indptr[i] - first < budget or parts > 1):
-            if ti.static(homo and size == 1):
-                count = 0
-                for e in range(indptr[i], indptr[i + 1]):
-                    count += get(y, y_row, indices[e])
-                if count != 0:  # no event times an infinite weight is nothing
-                    w = get(weight, w_row, 0)
-                    add(out, o, i, w * count)
+            low, high = bounds(indptr, i, edges)
+            a = ti.cast(0, ti.i32 if ti.static(counted) else real)
+            b, c, d = a, a, a
+            if ti.static(counted):
+                if (high > known or low < since) and n <= NEAREST:
+                    since, known = low, ti.max(high, ti.min(low + STRETCH, edges))
+                    largest = ti.cast(0, ti.u32)
+                    for e in range(low, known):
+                        largest = ti.max(largest, ti.cast(indices[e], ti.u32))
+                    if not within(largest, n):
+                        known = low
+            if ti.static(counted) and high <= known and n <= NEAREST:
+                for e in range(low, high):
+                    a += ti.cast(get(y, y_row, indices[e]), ti.i32)
             else:
-                total = ti.cast(0, real)
-                for e in range(indptr[i], indptr[i + 1]):
-                    event = get(y, y_row, indices[e])
-                    total += masked(get(weight, w_row, 0 if ti.static(homo) else e), event)
+                for e in range(low, high):  # to four sums in turn, which don't wait for each other
+                    changed = a
+                    if within(indices[e], n):
+                        changed += term(weight, y, e, indices[e], w_row, y_row)
+                    a, b, c, d = b, c, d, changed
+            total = (a + b) + (c + d)
+            if ti.static(not counted):
                 add(out, o, i, total)
+            elif total != 0:  # no event times an infinite weight is nothing
+                add(out, o, i, get(weight, w_row, 0) * total)
             i += 1
         return ti.select(i < end, i, -1), indptr[i] - first, 0
 
@@ -209,8 +250,46 @@ def transposed_matvec(real, homo: bool, size: int):
 def _outer(real, p_size: int, q_size: int, *, total: bool = False):
     """`out[e] += p[i] * q[j]` for every edge `e` from `i` to `j`. Items are groups of rows; parts, ranges of them. With
     `total`, `out[0]` gets the sum over all edges, and parts have outputs of their own."""
-    masked, product = masking(real, q_size), masking(real, 8)
-    size_of_out = width(real)
+    masked, size_of_out = masking(real, q_size), width(real)
+
+    @ti.func
+    def sampled(out: ANY, q: ANY, indices: ANY, low, high, o, q_row, pre):
+        """The edges from `low` to `high`, of one row."""
+        n_q = q.shape[ti.static(len(q.shape) - 1)]
+        e = low
+        if pre - pre == 0:  # finite, and 0 times it is 0
+            while e + LATER < high:
+                mark(indices[e + LATER])
+                if ti.static(len(out.shape) == 1):
+                    mark(out[e + LATER])
+                for at in range(e, e + LANE):
+                    if within(indices[at], n_q):
+                        add(out, o, at, pre * ti.cast(get(q, q_row, indices[at]), real))
+                e += LANE
+            for at in range(e, high):
+                if within(indices[at], n_q):
+                    add(out, o, at, pre * ti.cast(get(q, q_row, indices[at]), real))
+        else:
+            for at in range(e, high):
+                if within(indices[at], n_q):
+                    add(out, o, at, masked(pre, get(q, q_row, indices[at])))
+
+    @ti.func
+    def summed(q: ANY, indices: ANY, low, high, q_row, pre):
+        n_q = q.shape[ti.static(len(q.shape) - 1)]
+        a, b, c, d = ti.cast(0, real), ti.cast(0, real), ti.cast(0, real), ti.cast(0, real)
+        if pre - pre == 0:
+            for e in range(low, high):  # in turn, so that they don't wait for each other
+                changed = a
+                if within(indices[e], n_q):
+                    changed += ti.cast(get(q, q_row, indices[e]), real)
+                a, b, c, d = b, c, d, changed
+            a = pre * ((a + b) + (c + d))
+        else:
+            for e in range(low, high):
+                if within(indices[e], n_q):
+                    a += masked(pre, get(q, q_row, indices[e]))
+        return a
 
     @ti.func
     def body(
@@ -230,10 +309,12 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
         q_row,
     ):
         n, n_q = indptr.shape[0] - 1, q.shape[ti.static(len(q.shape) - 1)]
-        first = p_row * n
-        start, groups = first // GROUP + begin, (first + n + GROUP - 1) // GROUP - first // GROUP - begin
-        end = start + share(groups, part + 1, parts)
-        group = next_group(p_words, p_size, start + share(groups, part, parts), end)
+        # a part has the same rows of each item of a batch, wherever the rows of an item begin within a group
+        first, groups = p_row * n, (n + GROUP - 1) // GROUP - begin
+        low = GROUP * (begin + share(groups, part, parts))
+        high = ti.min(GROUP * (begin + share(groups, part + 1, parts)), n)
+        start, end = first // GROUP + begin, (first + high + GROUP - 1) // GROUP
+        group = next_group(p_words, p_size, (first + low) // GROUP, end)
         if parts == 1 and not any_event(q_words, q_size, q_row * n_q, n_q):
             group = end
         all_rows = ti.cast(0, ti.f64)
@@ -241,7 +322,7 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
         done = 0
         while group < end and (done < budget or parts > 1):
             limit = room(budget, done, 1, parts)
-            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, end, limit)
+            group, count, edges = gather(rows, p_words, p_size, p, p_row, indptr, group, first, low, high, end, limit)
             done += edges
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
@@ -251,15 +332,12 @@ def _outer(real, p_size: int, q_size: int, *, total: bool = False):
                         fetch(out, size_of_out, indptr, later)
                 if k >= 0:
                     i = rows[k]
-                    pre = get(p, p_row, i)
+                    pre = ti.cast(get(p, p_row, i), real)
+                    edge, last = bounds(indptr, i, indices.shape[0])
                     if ti.static(total):
-                        row = ti.cast(0, real)
-                        for e in range(indptr[i], indptr[i + 1]):
-                            row += ti.cast(get(q, q_row, indices[e]), real)
-                        all_rows += ti.cast(product(ti.cast(pre, real), row), ti.f64)
+                        all_rows += ti.cast(summed(q, indices, edge, last, q_row, pre), ti.f64)
                     else:
-                        for e in range(indptr[i], indptr[i + 1]):
-                            add(out, o, e, masked(ti.cast(pre, real), get(q, q_row, indices[e])))
+                        sampled(out, q, indices, edge, last, o, q_row, pre)
         own = 0
         if ti.static(total):
             add(out, o, 0, ti.cast(all_rows, real))
@@ -274,28 +352,53 @@ def _fresh_outer(real, p_event, q_event, q_size: int):
     masked = masking(real, q_size)
     p_array, q_array, real_array = array(p_event), array(q_event), array(real)
 
+    @ti.func
+    def product(pre, q: ANY, j):
+        value = ti.cast(0, real)
+        if within(j, q.shape[0]):
+            if pre - pre == 0:  # finite, and 0 times it is 0
+                value = pre * ti.cast(q[j], real)
+            else:
+                value = masked(pre, q[j])
+        return value
+
     @ti.kernel
     def kernel(p: p_array, q: q_array, indices: INDEX, indptr: INDEX, out: real_array, span: INDEX):
         ti.loop_config(serialize=True)
         for _ in range(1):
-            rows, begin, part, parts = indptr.shape[0] - 1, span[0], span[2], span[3]
+            rows, begin, part, parts, edges = indptr.shape[0] - 1, span[0], span[2], span[3], indices.shape[0]
             i = begin + share(rows - begin, part, parts)
             end = begin + share(rows - begin, part + 1, parts)
             first = indptr[i]
+            if parts == 1 and begin == 0:
+                falls = ti.cast(indptr[0] > 0, ti.i32)
+                for row in range(rows):
+                    falls += ti.cast(indptr[row] > indptr[row + 1], ti.i32)
+                if falls != 0:  # rows cross, or leave gaps
+                    for e in range(edges):
+                        out[e] = ti.cast(0, real)
+                    for row in range(rows):
+                        if not silent(p[row]):
+                            low, high = bounds(indptr, row, edges)
+                            for e in range(low, high):
+                                out[e] += product(ti.cast(p[row], real), q, indices[e])
+                    i = end
             while i < end and (indptr[i] - first < span[1] or parts > 1):
                 pre, next_row = ti.cast(p[i], real), i + 1
+                low, high = bounds(indptr, i, edges)
                 if silent(pre):
                     # silent rows are written together: there may be few edges in each
                     while next_row < end and silent(p[next_row]) and (indptr[next_row] - first < span[1] or parts > 1):
                         next_row += 1
-                    for e in range(indptr[i], indptr[next_row]):
+                    high = bounds(indptr, next_row - 1, edges)[1]
+                    for e in range(low, high):
                         out[e] = ti.cast(0, real)
                 else:
-                    for e in range(indptr[i], indptr[next_row]):
-                        out[e] = masked(pre, q[indices[e]])
+                    for e in range(low, high):
+                        out[e] = product(pre, q, indices[e])
                 i = next_row
             if i == rows and part == parts - 1:
-                for e in range(indptr[rows], out.shape[0]):  # the room in reserve
+                for e in range(ti.max(indptr[rows], 0), edges):  # the room in reserve
                     out[e] = ti.cast(0, real)
             span[4] = ti.select(i < end, i, -1)
             span[5] = 0

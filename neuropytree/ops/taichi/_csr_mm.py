@@ -15,7 +15,24 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, INDEX, INDICES, PER_EDGE, REAL, WORDS, Kernel, Operand, array, kinds, masking, share, silent
+from ._common import (
+    ANY,
+    INDEX,
+    INDICES,
+    PER_EDGE,
+    REAL,
+    WORDS,
+    Kernel,
+    Operand,
+    array,
+    bounds,
+    kinds,
+    masking,
+    share,
+    shared_weight,
+    silent,
+    within,
+)
 from ._csr import matvec, transposed_matvec
 
 FEW = 4  # a row with events in fewer than one of so many columns is a sparse one
@@ -35,38 +52,46 @@ def _count(x: ANY, first, last):
 
 def _weight(homo: bool, view: bool):
     @ti.func
-    def at(weight: ANY, order: ANY, e):
-        return weight[0 if ti.static(homo) else order[e] if ti.static(view) else e]
+    def at(shared, weight: ANY, order: ANY, e):
+        return shared if ti.static(homo) else weight[order[e] if ti.static(view) else e]
 
     return at
 
 
 def _scattered(real, homo: bool, size: int, view: bool):
     """`out[j, k] += w_e * x[i, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of columns `k`."""
-    at, times = _weight(homo, view), masking(real, size)
+    at, one, times = _weight(homo, view), shared_weight(real, homo), masking(real, size)
+
+    @ti.func
+    def there(order: ANY, e, weights):
+        return within(order[e], weights) if ti.static(view and not homo) else True
 
     @ti.func
     def body(out: ANY, weight: ANY, x: ANY, indices: ANY, indptr: ANY, order: ANY, begin, budget, part, parts):
-        n = indptr.shape[0] - 1
+        n, edges = indptr.shape[0] - 1, indices.shape[0]
         c = x.shape[0] // ti.max(n, 1)
+        targets, weights = out.shape[0] // ti.max(c, 1), weight.shape[0]
         low, high = share(c, part, parts), share(c, part + 1, parts)
-        i, done = begin, 0
+        i, done, shared = begin, 0, one(weight, 0)
         while i < n and (done < budget or parts > 1):
             count = _count(x, i * c + low, i * c + high)
+            start, stop = bounds(indptr, i, edges)
             if 0 < count * FEW and count * FEW < high - low:
                 for k in range(low, high):
                     event = x[i * c + k]
                     if not silent(event):
-                        for e in range(indptr[i], indptr[i + 1]):
-                            w = at(weight, order, e)
-                            out[indices[e] * c + k] += w if ti.static(size == 1) else w * event
-                done += count * (indptr[i + 1] - indptr[i])
+                        for e in range(start, stop):
+                            if within(indices[e], targets) and there(order, e, weights):
+                                w = at(shared, weight, order, e)
+                                out[indices[e] * c + k] += w if ti.static(size == 1) else w * event
+                done += count * (stop - start)
             elif count > 0:
-                for e in range(indptr[i], indptr[i + 1]):
-                    w, o = at(weight, order, e), indices[e] * c
-                    for k in range(low, high):
-                        out[o + k] += times(w, x[i * c + k])
-                done += (indptr[i + 1] - indptr[i]) * (1 + (high - low) // PER_EDGE)
+                for e in range(start, stop):
+                    if within(indices[e], targets) and there(order, e, weights):
+                        w, o = at(shared, weight, order, e), indices[e] * c
+                        for k in range(low, high):
+                            out[o + k] += times(w, x[i * c + k])
+                done += (stop - start) * (1 + (high - low) // PER_EDGE)
             i += 1
         return ti.select(i < n, i, -1)
 
@@ -75,60 +100,67 @@ def _scattered(real, homo: bool, size: int, view: bool):
 
 def _gathered(real, homo: bool, size: int):
     """`out[i, k] += w_e * y[j, k]` over the edges `e` from `i` to `j`. Items are rows; parts, ranges of them."""
-    at, times = _weight(homo, False), masking(real, size)
+    at, one, times = _weight(homo, False), shared_weight(real, homo), masking(real, size)
 
     @ti.func
     def body(out: ANY, weight: ANY, y: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
-        n = indptr.shape[0] - 1
+        n, edges = indptr.shape[0] - 1, indices.shape[0]
         c = out.shape[0] // ti.max(n, 1)
+        sources, shared = y.shape[0] // ti.max(c, 1), one(weight, 0)
         i = begin + share(n - begin, part, parts)
         end = begin + share(n - begin, part + 1, parts)
         first = indptr[i]
         while i < end and ((indptr[i] - first) * (1 + c // PER_EDGE) < budget or parts > 1):
-            for e in range(indptr[i], indptr[i + 1]):
-                w, from_ = at(weight, indices, e), indices[e] * c
-                for k in range(c):
-                    out[i * c + k] += times(w, y[from_ + k])
+            low, high = bounds(indptr, i, edges)
+            for e in range(low, high):
+                if within(indices[e], sources):
+                    w, from_ = at(shared, weight, indices, e), indices[e] * c
+                    for k in range(c):
+                        out[i * c + k] += times(w, y[from_ + k])
             i += 1
         return ti.select(i < end, i, -1)
 
     return body
 
 
-def _sampled(real, p_size: int, q_size: int):
+def _sampled(real, p_size: int):
     """`out[e] += sum_k p[i, k] * q[j, k]` for every edge `e` from `i` to `j`. Items are rows; parts, ranges of them."""
 
-    by_p, by_q = masking(real, p_size), masking(real, q_size)
+    by_p = masking(real, p_size)
 
     @ti.func
     def times(a, b):
-        return by_q(by_p(ti.cast(1, real), a), b)
+        return ti.select(silent(b), ti.cast(0, real), by_p(ti.cast(b, real), a))
 
     @ti.func
     def body(out: ANY, p: ANY, q: ANY, indices: ANY, indptr: ANY, begin, budget, part, parts):
-        n = indptr.shape[0] - 1
+        n, edges = indptr.shape[0] - 1, indices.shape[0]
         c = p.shape[0] // ti.max(n, 1)
+        targets = q.shape[0] // ti.max(c, 1)
         i = begin + share(n - begin, part, parts)
         end = begin + share(n - begin, part + 1, parts)
         done = 0
         while i < end and (done < budget or parts > 1):
             count = _count(p, i * c, i * c + c)
+            low, high = bounds(indptr, i, edges)
             if 0 < count * FEW and count * FEW < c:
                 for k in range(c):
                     if not silent(p[i * c + k]):
-                        for e in range(indptr[i], indptr[i + 1]):
-                            out[e] += times(p[i * c + k], q[indices[e] * c + k])
+                        for e in range(low, high):
+                            if within(indices[e], targets):
+                                out[e] += times(p[i * c + k], q[indices[e] * c + k])
             elif count > 0:
-                for e in range(indptr[i], indptr[i + 1]):
-                    q_row = indices[e] * c
-                    totals = ti.Vector([ti.cast(0, real)] * LANES)
-                    for g in range(c // LANES):
-                        for u in ti.static(range(LANES)):
-                            totals[u] += times(p[i * c + g * LANES + u], q[q_row + g * LANES + u])
-                    for k in range(c // LANES * LANES, c):
-                        totals[0] += times(p[i * c + k], q[q_row + k])
-                    out[e] += totals.sum()
-            done += (indptr[i + 1] - indptr[i]) * ti.select(count > 0, 1 + c // PER_EDGE, 0)
+                for e in range(low, high):
+                    if within(indices[e], targets):
+                        q_row = indices[e] * c
+                        totals = ti.Vector([ti.cast(0, real)] * LANES)
+                        for g in range(c // LANES):
+                            for u in ti.static(range(LANES)):
+                                totals[u] += times(p[i * c + g * LANES + u], q[q_row + g * LANES + u])
+                        for k in range(c // LANES * LANES, c):
+                            totals[0] += times(p[i * c + k], q[q_row + k])
+                        out[e] += totals.sum()
+            done += (high - low) * ti.select(count > 0, 1 + c // PER_EDGE, 0)
             i += 1
         return ti.select(i < end, i, -1)
 
@@ -240,8 +272,8 @@ def _kernels() -> dict[str, Kernel]:
             searched = (*viewed[:2], Operand(*operand[:2], words=True), *viewed[3:])
             kernels[f"npt_csc_tmv_{suffix}"] = Kernel(_viewed_vector(real, event, homo, size), searched, parts=1)
         for p, q in itertools.product(events, repeat=2):
-            (p_event, p_size, p_operand), (q_event, q_size, q_operand) = events[p], events[q]
-            kernel = _sampling(_sampled(real, p_size, q_size), real, p_event, q_event)
+            (p_event, p_size, p_operand), (q_event, _, q_operand) = events[p], events[q]
+            kernel = _sampling(_sampled(real, p_size), real, p_event, q_event)
             operands = (vector, p_operand, q_operand, INDICES, INDICES)
             kernels[f"npt_csr_smm_{name}_{p}_{q}"] = Kernel(kernel, operands, parts=4)
     return kernels

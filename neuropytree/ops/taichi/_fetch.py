@@ -52,12 +52,13 @@ def none_gathered():
 
 
 @ti.func
-def gather(rows: ANY, words: ANY, size: ANY, x: ANY, x_row, indptr: ANY, group, first, end, room):
-    """Puts the rows with events, from the groups from `group` on and before `end`, into `rows`, until that is full or
-    they have `room` edges. Returns the group to go on with, how many rows there are, and how many edges they have."""
-    n, count, edges = indptr.shape[0] - 1, 0, 0
+def gather(rows: ANY, words: ANY, size: ANY, x: ANY, x_row, indptr: ANY, group, first, low, high, end, room):
+    """Puts the rows with events, of those from `low` to `high` in the groups from `group` on and before `end`, into
+    `rows`, until that is full or they have `room` edges. Row 0 is element `first` of the groups. Returns the group to
+    go on with, how many rows there are, and how many edges they have."""
+    count, edges = 0, 0
     while group < end and count <= ROWS - GROUP and edges < room:
-        for i in range(ti.max(GROUP * group - first, 0), ti.min(GROUP * group - first + GROUP, n)):
+        for i in range(ti.max(GROUP * group - first, low), ti.min(GROUP * group - first + GROUP, high)):
             if not silent(get(x, x_row, i)):
                 rows[count] = i
                 count += 1

@@ -10,8 +10,25 @@ import itertools
 
 import taichi as ti
 
-from ._common import ANY, GROUP, INDEX, INDICES, REAL, WORDS, Kernel, Operand, array, kinds, next_group, share, width
-from ._fetch import AHEAD, ahead, fetch, gather, none_gathered, room
+from ._common import (
+    ANY,
+    GROUP,
+    INDEX,
+    INDICES,
+    REAL,
+    WORDS,
+    Kernel,
+    Operand,
+    array,
+    bounds,
+    kinds,
+    next_group,
+    share,
+    width,
+    within,
+)
+from ._csr import FIRST, NEAR
+from ._fetch import AHEAD, ahead, fetch, gather, mark, none_gathered, room
 
 
 def _body(real, size: int, view: bool):
@@ -41,7 +58,7 @@ def _body(real, size: int, view: bool):
         rows = none_gathered()
         while group < end and (done < budget or parts > 1):
             limit = room(budget, done, 1, parts)
-            group, count, edges = gather(rows, words, size, x, 0, indptr, group, 0, end, limit)
+            group, count, edges = gather(rows, words, size, x, 0, indptr, group, 0, 0, n, end, limit)
             done += edges
             for k in range(-AHEAD, count):
                 later = ahead(rows, count, k)
@@ -51,18 +68,26 @@ def _body(real, size: int, view: bool):
                         fetch(order, 4, indptr, later)
                     else:
                         fetch(weight, size_of_weight, indptr, later)
+                if ti.static(view):
+                    # far apart, each in a line of its own
+                    if weight.shape[0] > NEAR and -1 <= k and k + 1 < count:
+                        first, last = bounds(indptr, rows[k + 1], indices.shape[0])
+                        for e in range(first, ti.min(first + FIRST, last)):
+                            mark(weight[order[e]])
                 if k >= 0:
                     i = rows[k]
                     event = x[i]
-                    for e in range(indptr[i], indptr[i + 1]):
+                    first, last = bounds(indptr, i, indices.shape[0])
+                    for e in range(first, last):
                         at = order[e] if ti.static(view) else e
-                        t = trace[indices[e]]
-                        w = weight[at] + (t if ti.static(size == 1) else event * t)
-                        if w > high:  # NaN stays
-                            w = high
-                        if w < low:
-                            w = low
-                        weight[at] = w
+                        if within(indices[e], trace.shape[0]) and (ti.static(not view) or within(at, weight.shape[0])):
+                            t = trace[indices[e]]
+                            w = weight[at] + (t if ti.static(size == 1) else event * t)
+                            if w > high:  # NaN stays
+                                w = high
+                            if w < low:
+                                w = low
+                            weight[at] = w
         return ti.select(group < end, group, -1)
 
     return body
