@@ -96,19 +96,21 @@ class SpikeTimes(AbstractNode):
         dt = as_dt(dt)
         known = known_values(self.times)
         if known is None:
-            steps = jnp.floor(self.times / dt + (0.5 + 1e-6)).astype(jnp.int32) - 1
+            ends = jnp.floor(self.times / dt + (0.5 + 1e-6))
+            say = f"a time of SpikeTimes is in no step of {dt} ms: expected times above 0 ms, in steps below 2^31 - 1"
+            steps = eqx.error_if(ends, jnp.any(~((ends > 0) & (ends < 2.0**31))), say).astype(jnp.int32) - 1
         else:
-            steps = delay_steps(known, dt) - 1
-            self._check_steps(known, steps, dt)
-            steps = jnp.asarray(steps, jnp.int32)
+            self._check_steps(known, dt)
+            steps = jnp.asarray(delay_steps(known, dt) - 1, jnp.int32)
         order = jnp.lexsort((self.indices, steps))
         steps, cells = steps[order], self.indices[order]
         if not self.counts:
             steps = self._once(steps, cells, dt)
         return SpikeTimesState(steps=steps, cells=cells, position=jnp.zeros((), jnp.int32), dt=dt)
 
-    def _check_steps(self, times: np.ndarray, steps: np.ndarray, dt: float) -> None:
-        wrong = np.flatnonzero((steps < 0) | (steps >= 2**31 - 1))
+    def _check_steps(self, times: np.ndarray, dt: float) -> None:
+        ends = times / dt
+        wrong = np.flatnonzero(~((ends >= 0.5 - 1e-6) & (ends < 2**31 - 1)))
         if wrong.size:
             n = int(wrong[0])
             raise ValueError(

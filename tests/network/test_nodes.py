@@ -72,6 +72,20 @@ def test_a_time_before_the_end_of_the_first_step_is_refused():
         npt.sources.SpikeTimes(0, [1.0, 0.2], size=1).init(dt=0.5)
 
 
+@pytest.mark.parametrize("bad", [-3.0, 0.0, np.nan, 1e20, np.inf])
+def test_a_time_in_no_step_is_refused_also_where_it_is_traced(bad):
+    source = npt.sources.SpikeTimes([0, 1], [1.0, 2.0], size=2)
+
+    def init(times):
+        return eqx.tree_at(lambda s: s.times, source, times).init(dt=0.1).steps
+
+    with pytest.raises(ValueError, match=r"times\[0\] is .* ms, which is no step of 0.1 ms"):
+        init(np.array([bad, 2.0]))
+    assert eqx.filter_jit(init)(jnp.array([0.1, 2.0])).tolist() == [0, 19]
+    with pytest.raises(RuntimeError, match="a time of SpikeTimes is in no step of 0.1 ms"):
+        jax.block_until_ready(eqx.filter_jit(init)(jnp.array([bad, 2.0])))
+
+
 def test_spike_times_late_split_and_from_any_state():
     """Times of a week keep their precision in float32; a position in the list is looked for anew where it is wrong."""
     with jax.enable_x64(False):
