@@ -19,6 +19,8 @@ def delay_steps(delay: Any, dt: float) -> Any:
 
     **Returns:** a Python int, or an int64 array.
 
+    **Raises:** `ValueError` for a delay of more steps than can be counted.
+
     !!! example
 
         ```python
@@ -30,6 +32,8 @@ def delay_steps(delay: Any, dt: float) -> Any:
     if delay is None:
         return 0
     steps = np.floor(np.asarray(delay, np.float64) / float(dt) + (0.5 + 1e-6))
+    if steps.size and not steps.max() < 2**31:
+        raise ValueError(f"a delay of {np.max(delay)} ms is {steps.max():.6g} steps of {dt} ms; at most 2^31 - 1 count")
     return int(steps) if steps.ndim == 0 else steps.astype(np.int64)
 
 

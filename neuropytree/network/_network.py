@@ -168,7 +168,10 @@ class Network(AbstractDynamics):
         """For each message that is read later than it is sent, the longest delay in steps of `dt` ms."""
         lengths: dict[str, int] = {}
         for name, route in self.routes:
-            steps = delay_steps(self.pathways[name].delay, dt)
+            try:
+                steps = delay_steps(self.pathways[name].delay, dt)
+            except ValueError as error:
+                raise ValueError(f"projection '{name}': {error}") from None
             if steps > 0:
                 lengths[route.line] = max(steps, lengths.get(route.line, 0))
         return lengths

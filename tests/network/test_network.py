@@ -323,3 +323,11 @@ def test_a_state_of_another_network_or_step_is_refused():
         one.nodes["E"].advance(one.init(dt=0.2).nodes["E"], 0.0, tick)
     with pytest.raises(ValueError, match="made for dt=0.2 ms"):
         npt.simulate(cell, cell.init(dt=0.2), 0.0, dt=0.1, duration=1.0)
+
+
+def test_a_delay_of_more_steps_than_can_be_counted_names_its_projection():
+    receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.CUBA())
+    nodes = {"E": npt.Population(npt.neurons.LIF(3), {"in": receptor})}
+    net = npt.Network(nodes, {"E->E": npt.Projection("E", "E.in", npt.connect.AllToAll(), delay=1e300)})
+    with pytest.raises(ValueError, match=r"projection 'E->E': a delay of 1e\+300 ms is 1e\+301 steps of 0.1 ms"):
+        net.init(dt=0.1)
