@@ -270,7 +270,11 @@ def test_operands_that_do_not_fit_are_named(change, error, match):
     ("call", "error", "match"),
     [
         (lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2**30, p=0.1), ValueError, "has 1073741824 columns"),
-        (lambda: npt.connect.JIT(jnp.asarray(1j), 1, in_size=2, out_size=2, p=0.1), TypeError, "weight is complex"),
+        (
+            lambda: npt.connect.JIT(jnp.asarray(1j), 1, in_size=2, out_size=2, p=0.1),
+            TypeError,
+            "weight has dtype complex",
+        ),
         (lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2, p=np.float32(0.1)), ValueError, "as a Python number"),
         (
             lambda: npt.connect.JIT(1.0, 1, in_size=2, out_size=2, p=0.1)(jnp.ones(3)),
