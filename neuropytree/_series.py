@@ -16,7 +16,7 @@ class Series(eqx.Module):
 
     **Arguments:**
 
-    - `x`: an array with time as axis 0 and a row for each step; or a `Drive` of such arrays.
+    - `x`: an array, or a list of rows, with time as axis 0 and a row for each step; or a `Drive` of such arrays.
 
     **Raises:** `ValueError` or `TypeError` for something without rows.
 
@@ -33,7 +33,8 @@ class Series(eqx.Module):
     x: Any
 
     def __init__(self, x: ArrayLike | Any):
-        self.x = jax.tree.map(lambda leaf: numbers(leaf, "a series"), x, is_leaf=is_list)
+        listed = isinstance(x, list | tuple)
+        self.x = numbers(x, "a series") if listed else jax.tree.map(lambda leaf: numbers(leaf, "a series"), x)
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(self.x)}
         if len(lengths) != 1 or None in lengths:
             raise ValueError(f"a series is {x!r}; expected an array over time, with a row for each step as axis 0")
@@ -47,6 +48,8 @@ def numbers(x: Any, name: str) -> Array:
 
     **Raises:** `TypeError` for anything else, complex numbers too.
     """
+    if isinstance(x, list | tuple) and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x)):
+        x = _stacked(x)
     if isinstance(x, jax.Array):
         array: Any = x
     else:
@@ -64,6 +67,12 @@ def numbers(x: Any, name: str) -> Array:
     return as_parameter(array) if python or jnp.issubdtype(array.dtype, jnp.floating) else jnp.asarray(array)
 
 
+def _stacked(rows: Any) -> Any:
+    """A list with arrays of JAX in it, which may be traced, as an array; as it is, if the rows differ in shape."""
+    rows = [_stacked(row) if isinstance(row, list | tuple) else row for row in rows]
+    return jnp.stack([jnp.asarray(row) for row in rows]) if len({np.shape(row) for row in rows}) == 1 else rows
+
+
 def is_list(x: Any) -> bool:
-    """Whether it is a list of numbers, which stands for an array."""
-    return isinstance(x, list | tuple) and all(isinstance(n, int | float | np.generic) for n in x)
+    """Whether it is a list of numbers, or of such lists, which stands for an array."""
+    return isinstance(x, list | tuple) and all(isinstance(n, int | float | np.generic) or is_list(n) for n in x)

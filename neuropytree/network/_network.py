@@ -220,7 +220,7 @@ class Network(AbstractDynamics):
         known = self.input_shape
         if unknown := [name for name in input if name not in known]:
             raise ValueError(f"the input has {listing(unknown)}, but the network takes {listing(known)}")
-        return input
+        return {name: x for name, x in input.items() if x is not None}
 
     def _advanced(
         self, state: NetworkState, given: Mapping[str, Any], tick: Tick

@@ -66,27 +66,30 @@ def _spoken(path: Any) -> str:
     return f"input '{jax.tree_util.keystr(path, simple=True, separator='.')}'" if path else "the input"
 
 
-def _check_shapes(shapes: Any, inputs: Any) -> None:
-    if inputs is None:
+def _check_shapes(shapes: Any, inputs: Any, name: str = "the input") -> None:
+    """**Raises:** `ValueError` naming an input that a model which takes these shapes has no use for."""
+    if inputs is None or shapes is None:
         return
     if not isinstance(shapes, dict):
-        if shapes is not None and isinstance(inputs, Mapping):
-            raise ValueError(
-                f"the input is a dictionary with {listing(inputs)}; expected a number or an array, for one population"
-            )
-        return _check_tree("the input", inputs, shapes)
+        return _check_tree(name, inputs, shapes)
+    if not shapes:
+        raise ValueError(f"{name} is given to a model that takes none; leave it out")
+    who = "inputs" if name == "the input" else name
     if not isinstance(inputs, Mapping):
-        raise ValueError(f"inputs is a {type(inputs).__name__}; expected a dictionary with any of {listing(shapes)}")
-    if unknown := [name for name in inputs if name not in shapes]:
-        raise ValueError(f"inputs has {listing(unknown)}, but the model takes {listing(shapes)}")
-    for name, x in inputs.items():
-        _check_tree(f"input '{name}'", x, shapes[name])
+        raise ValueError(f"{who} is a {type(inputs).__name__}; expected a dictionary with any of {listing(shapes)}")
+    if unknown := [part for part in inputs if part not in shapes]:
+        raise ValueError(f"{who} has {listing(unknown)}, but the model takes {listing(shapes)}")
+    for part, x in inputs.items():
+        _check_shapes(shapes[part], x, f"input '{part}'" if name == "the input" else f"{name}, '{part}',")
 
 
 def _check_tree(name: str, tree: Any, shape: Any) -> None:
-    """**Raises:** `ValueError` for an array that one step's input can't be."""
-    if shape is None:
-        return
+    """**Raises:** `ValueError` for something that one step's input can't be."""
+    if isinstance(tree, Mapping | list | tuple):
+        what = (
+            f"a dictionary with {listing(tree)}" if isinstance(tree, Mapping) else f"a {type(tree).__name__} of arrays"
+        )
+        raise ValueError(f"{name} is {what}; expected a number or an array, for one population")
     first, *others = shape if isinstance(shape, list) else [shape]
     for leaf in jax.tree.leaves(tree):
         got = tuple(leaf.shape)

@@ -98,7 +98,13 @@ class SpikeTimes(AbstractNode):
         if known is None:
             ends = jnp.floor(self.times / dt + (0.5 + 1e-6))
             say = f"a time of SpikeTimes is in no step of {dt} ms: expected times above 0 ms, in steps below 2^31 - 1"
-            steps = eqx.error_if(ends, jnp.any(~((ends > 0) & (ends < 2.0**31))), say).astype(jnp.int32) - 1
+            ends = eqx.error_if(ends, jnp.any(~((ends > 0) & (ends < 2.0**31))), say)
+            say = (
+                f"a time of SpikeTimes is so late that {self.times.dtype} can't tell in which step of {dt} ms it is: "
+                "make the state outside of the transformation, where the times are known, or with jax_enable_x64"
+            )
+            late = 0.25 / jnp.finfo(self.times.dtype).eps  # a quarter of a step is still told
+            steps = eqx.error_if(ends, jnp.any(ends > late), say).astype(jnp.int32) - 1
         else:
             self._check_steps(known, dt)
             steps = jnp.asarray(delay_steps(known, dt) - 1, jnp.int32)

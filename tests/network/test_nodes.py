@@ -86,6 +86,20 @@ def test_a_time_in_no_step_is_refused_also_where_it_is_traced(bad):
         jax.block_until_ready(eqx.filter_jit(init)(jnp.array([bad, 2.0])))
 
 
+def test_a_traced_time_is_refused_where_float32_loses_its_step():
+    def steps(source):
+        return source.init(dt=0.025).steps
+
+    late = npt.sources.SpikeTimes(0, 600_000.0 + 0.025 * np.arange(5), size=1)
+    with jax.enable_x64(False):
+        assert steps(late).tolist() == list(range(23_999_999, 24_000_004))  # known times have all of their digits
+        with pytest.raises(RuntimeError, match="so late that float32 can't tell in which step of 0.025 ms it is"):
+            jax.block_until_ready(eqx.filter_jit(steps)(late))
+        early = npt.sources.SpikeTimes(0, 50_000.0 + 0.025 * np.arange(5), size=1)
+        assert eqx.filter_jit(steps)(early).tolist() == steps(early).tolist()
+    assert eqx.filter_jit(steps)(late).tolist() == steps(late).tolist()
+
+
 def test_spike_times_late_split_and_from_any_state():
     """Times of a week keep their precision in float32; a position in the list is looked for anew where it is wrong."""
     with jax.enable_x64(False):

@@ -83,6 +83,25 @@ def test_times_are_ends_of_steps_and_never_accumulate():
             np.testing.assert_array_equal(sol.ts, (start + 1 + np.arange(1000)) * 0.1)
 
 
+def test_lists_are_arrays_of_rows():
+    """Also where there are as many steps as cells."""
+    cell, rows = npt.neurons.LIF(4), np.arange(16.0).reshape(4, 4)
+    options = dict(dt=0.5, duration=2.0, record=["v"])
+
+    def v(x):
+        return npt.simulate(cell, cell.init(dt=0.5), x, **options).out["v"]
+
+    want = v(npt.Series(rows))
+    lists = [rows.tolist(), tuple(map(tuple, rows.tolist())), list(rows), [jnp.asarray(row) for row in rows]]
+    for x in lists:
+        assert_same_bits(v(npt.Series(x)), want)
+    assert_same_bits(jax.jit(lambda x: v(npt.Series([x[0], x[1], x[2], x[3]])))(jnp.asarray(rows)), want)
+    assert_same_bits(v([0.0, 1.0, 2.0, 3.0]), v(rows[0]))
+    with pytest.raises(TypeError, match="a series is a list; expected numbers"):
+        npt.Series([[1.0, 2.0], [1.0]])
+    assert npt.sources.Poisson(4, rate=npt.Series(rows.tolist())).rate.x.shape == (4, 4)
+
+
 def test_record_as_a_function(noisy):
     sol = simulate(noisy, record=lambda state, out: (out["E"].sum(), state.nodes["I"].cell.v.max()))
     paths = simulate(noisy, record=["E.spike", "I.v"])
@@ -211,6 +230,8 @@ def test_input_functions_that_hold_traced_values():
         (dict(inputs={"E": npt.Series(np.ones((300, 5)))}), ValueError, r"input 'E' has shape \(5,\) in a step"),
         (dict(inputs={"E": npt.Series(np.ones(64))}), ValueError, r"input 'E' is a series of 64 rows; expected 300"),
         (dict(inputs={"X": 1.0}), ValueError, r"inputs has \['X'\], but the model takes \['E', 'E.exc', 'E.inh', 'I'"),
+        (dict(inputs={"E": {"v": 1.0}}), ValueError, r"input 'E' is a dictionary with \['v'\]; expected a number"),
+        (dict(inputs={"E": lambda tick: {"v": 1.0}}), ValueError, r"input 'E' is a dictionary with \['v'\]"),
         (dict(inputs={"E.ampa": 1.0}), ValueError, r"inputs has \['E.ampa'\], but the model takes"),
         (dict(inputs=3.0), ValueError, r"expected a dictionary with any of \['E', 'E.exc'"),
         (dict(inputs={"E": "strong"}), TypeError, "input 'E' is a str"),
@@ -287,3 +308,14 @@ def test_no_tracer_leaks(noisy):
     with jax.checking_leaks():
         simulate(noisy, duration=1.0)
         jax.vmap(jax.grad(loss))(jnp.ones(2))
+
+
+def test_an_input_for_a_node_that_takes_none_is_refused_and_none_is_no_input(noisy):
+    net = npt.Network({"S": npt.sources.SpikeTimes(0, [1.0], size=1), "E": npt.Population(npt.neurons.LIF(2))})
+    state = net.init(dt=0.1)
+    with pytest.raises(ValueError, match="input 'S' is given to a model that takes none; leave it out"):
+        npt.simulate(net, state, {"S": 1.0}, dt=0.1, duration=1.0)
+    with pytest.raises(ValueError, match="the input is given to a model that takes none"):
+        npt.simulate(net.nodes["S"], state.nodes["S"], 1.0, dt=0.1, duration=1.0)
+    without = simulate(noisy, duration=1.0)
+    assert_same_bits(without.out, simulate(noisy, duration=1.0, inputs=DRIVE | {"E.exc": None}).out)
