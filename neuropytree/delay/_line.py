@@ -6,7 +6,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Int
+
+from .._arguments import known_values
+from .._series import numbers
 
 History = ArrayLike | Callable[[float], ArrayLike]
 
@@ -81,11 +85,14 @@ class Line(eqx.Module):
 
 def _row(value: Any, silent: Array) -> Array:
     try:
-        array = jnp.asarray(value).astype(silent.dtype)
-        return jnp.broadcast_to(array, silent.shape)
+        array = numbers(value, "a history")
+        known = known_values(array)
+        if known is not None and not np.isfinite(known).all():
+            raise ValueError
+        return jnp.broadcast_to(array.astype(silent.dtype), silent.shape)
     except (TypeError, ValueError):
         raise ValueError(
-            f"a history is or returns {value!r}; expected a number, or an array of shape {silent.shape}"
+            f"a history is or returns {value!r}; expected a finite number, or an array of shape {silent.shape}"
         ) from None
 
 

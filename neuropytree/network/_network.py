@@ -1,9 +1,11 @@
 """Nodes joined by pathways, as one dynamics."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
@@ -14,7 +16,7 @@ from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
 from ._build import Route, build_pathway, route_of
 from ._names import check_node_names, check_projection_names
-from ._pathway import AbstractPathway, NodeView
+from ._pathway import AbstractPathway, NodeView, check_carried, check_pathway_state
 from ._projection import Projection
 from ._summary import summarise
 from ._tactics import read_first
@@ -118,7 +120,8 @@ class Network(AbstractDynamics):
         key: Key[Array, ""] | None = None,
         history: Mapping[str, History] | None = None,
     ) -> NetworkState:
-        """The initial state: cells as they start, receptors closed, and on the lines what `history` says.
+        """The initial state: cells as they start, and on the lines what `history` says. Receptors are closed, but for
+        what is due when the run begins: variables that are read as messages, and events of a history.
 
         **Arguments:**
 
@@ -141,6 +144,8 @@ class Network(AbstractDynamics):
         nodes = {name: node.init(dt=dt, key=of(name)) for name, node in self.nodes.items()}
         pathways = {name: pathway.init(dt=dt, key=of(name)) for name, pathway in self.pathways.items()}
         lengths = self.line_lengths(dt)
+        if history is not None and not isinstance(history, Mapping):
+            raise TypeError(f"history is a {type(history).__name__}; expected a dictionary by the name of the message")
         if unknown := [name for name in history or {} if self._line(name) not in lengths]:
             raise ValueError(
                 f"history has {listing(unknown)}; the messages that are read later than they are sent are "
@@ -152,7 +157,23 @@ class Network(AbstractDynamics):
             node, _, message = name.partition(".")
             silent = self._message(node, message, nodes[node], self.nodes[node].silent(nodes[node]))
             lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
+        tick = Tick.at(0, dt=dt, key=key)
+        nodes = self._begun(nodes, pathways, lines, before, tick)
         return NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=dt)
+
+    def _begun(self, nodes: Any, pathways: Any, lines: dict[str, Line], before: Any, tick: Tick) -> dict[str, Any]:
+        """The nodes with what is due when the run begins: of variables, and of what has a history. Voltages begin where
+        their cells say."""
+        nodes, silent = dict(nodes), {name: node.silent(nodes[name]) for name, node in self.nodes.items()}
+        for name, route in self.routes:
+            node = self.nodes[route.to]
+            jumps = isinstance(node, AbstractHalvedNode) and route.port in node.early
+            if jumps or (route.line not in before and route.message in self.nodes[route.node].events):
+                continue
+            message = self._due(name, route, tick.dt, nodes, silent, lines)
+            add = self._carrier(name, pathways[name], message, tick)
+            nodes[route.to] = node.deliver(nodes[route.to], route.port, add, tick.fold(route.to))
+        return nodes
 
     def _message(self, node: str, message: str, state: Any, messages: Mapping[str, Array]) -> Array:
         """A message of a node, or a variable that is read as one; the first message, if it has no name."""
@@ -194,6 +215,7 @@ class Network(AbstractDynamics):
         for name, route in self.routes:
             view = NodeView(self.nodes[route.to], nodes[route.to], messages[route.to])
             pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
+            check_pathway_state(name, pathways[name], state.pathways[name], "after learn")
         new = NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=state.dt)
         return new, self._output(messages)
 
@@ -210,6 +232,10 @@ class Network(AbstractDynamics):
                     f"the state has the {what} {listing(theirs)}, and the network {listing(mine)}: make the state by "
                     "this network's init"
                 )
+        for name, pathway in self.pathways.items():
+            if state.pathways[name] is not None:
+                make = functools.partial(pathway.init, dt=state.dt, key=jax.random.key(0))
+                check_pathway_state(name, state.pathways[name], eqx.filter_eval_shape(make), "given to the network")
 
     def _given(self, input: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """**Raises:** `ValueError` or `TypeError` for an input of something that isn't there."""
@@ -279,7 +305,13 @@ class Network(AbstractDynamics):
     def _carrier(self, name: str, state: Any, message: Array, tick: Tick) -> Add:
         """What a pathway does to the variable at its port."""
         pathway, now = self.pathways[name], tick.fold(name)
-        return lambda acc: pathway.carry(state, message, acc.reshape(-1), now).reshape(acc.shape)
+
+        def add(acc: Array) -> Array:
+            got = pathway.carry(state, message, acc.reshape(-1), now)
+            check_carried(name, got, acc.reshape(-1))
+            return got.reshape(acc.shape)
+
+        return add
 
     def _output(self, messages: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
         output = {}
@@ -299,6 +331,7 @@ class Network(AbstractDynamics):
             learned = net.freeze(net.init(dt=0.1))
             ```
         """
+        self._check(state)
         frozen = {name: pathway.freeze(state.pathways[name]) for name, pathway in self.pathways.items()}
         return eqx.tree_at(lambda n: n.pathways, self, frozen)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float, Key
 
 from .._errors import listing
@@ -111,6 +112,29 @@ class Pathway(AbstractPathway):
     def carry(self, state: Any, message: Spikes, acc: Float[Array, " post"], tick: Tick) -> Float[Array, " post"]:
         del state, tick
         return self.connect(message, acc)
+
+
+def check_carried(name: str, got: Any, acc: Array) -> None:
+    """**Raises:** `ValueError` for something else than `acc` with more in it."""
+    if not eqx.is_array(got) or got.shape != acc.shape or got.dtype != acc.dtype:
+        raise ValueError(
+            f"what projection '{name}' carries is {_form(got)}; expected acc with something added, "
+            f"{acc.dtype.name}{list(acc.shape)}"
+        )
+
+
+def check_pathway_state(name: str, got: Any, want: Any, whose: str) -> None:
+    """**Raises:** `ValueError` for a state, `whose` maker the message names, that hasn't the form of `want`."""
+    ours, theirs = (dict(jax.tree_util.tree_leaves_with_path(tree)) for tree in (want, got))
+    for path in [*ours, *theirs]:
+        mine, other = (_form(leaves[path]) if path in leaves else "missing" for leaves in (ours, theirs))
+        if mine != other:
+            where = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise ValueError(f"in the state of projection '{name}', '{where}' {whose} is {other}; expected {mine}")
+
+
+def _form(x: Any) -> str:
+    return f"{x.dtype.name}{list(x.shape)}" if hasattr(x, "dtype") and hasattr(x, "shape") else f"{x!r}"
 
 
 def check_pathway(name: str, pathway: AbstractPathway) -> None:

@@ -331,3 +331,49 @@ def test_a_delay_of_more_steps_than_can_be_counted_names_its_projection():
     net = npt.Network(nodes, {"E->E": npt.Projection("E", "E.in", npt.connect.AllToAll(), delay=1e300)})
     with pytest.raises(ValueError, match=r"projection 'E->E': a delay of 1e\+300 ms is 1e\+301 steps of 0.1 ms"):
         net.init(dt=0.1)
+
+
+class Learned(npt.AbstractPathway):
+    connect: npt.connect.AbstractConnectivity
+    step: object = eqx.field(static=True)
+    add: object = eqx.field(static=True, default=lambda acc: acc)
+    source: str = eqx.field(static=True, default="E")
+    target: str = eqx.field(static=True, default="E.in")
+    delay: float | None = eqx.field(static=True, default=None)
+
+    def init(self, *, dt=None, key=None):
+        return {"weight": self.connect.weight}
+
+    def carry(self, state, message, acc, tick):
+        return self.add(self.connect(message, acc))
+
+    def learn(self, state, pre, post, tick):
+        return self.step(state)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"step": lambda s: {"weight": s["weight"][:2]}}, r"projection 'W', 'weight' after learn is .*\[2\]; .*\[3\]"),
+        ({"step": lambda s: {"w": s["weight"]}}, "projection 'W', 'weight' after learn is missing; expected float64"),
+        ({"step": lambda s: None}, "projection 'W', 'weight' after learn is missing"),
+        (
+            {"step": lambda s: s, "add": lambda acc: acc[:2]},
+            r"what projection 'W' carries is float64\[2\]; expected acc",
+        ),
+        ({"step": lambda s: s, "add": lambda acc: None}, "what projection 'W' carries is None; expected acc with"),
+    ],
+)
+def test_a_pathway_that_changes_its_form_is_named(options, match):
+    receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.CUBA())
+    nodes = {"E": npt.Population(npt.neurons.LIF(3), {"in": receptor})}
+    rule = npt.connect.OneToOne()(3, 3, weight=jnp.ones(3))
+    net = npt.Network(nodes, {"W": Learned(rule, **options)})
+    with pytest.raises(ValueError, match=match):
+        npt.simulate(net, net.init(dt=0.1), dt=0.1, duration=1.0)
+    other = npt.Network(nodes, {"W": Learned(npt.connect.AllToAll()(3, 3, weight=jnp.ones((3, 3))), step=lambda s: s)})
+    for use in (lambda state: npt.simulate(net, state, dt=0.1, duration=1.0), net.freeze):
+        with pytest.raises(
+            ValueError, match=r"'W', 'weight' given to the network is float64\[3, 3\]; expected float64\[3\]"
+        ):
+            use(other.init(dt=0.1))

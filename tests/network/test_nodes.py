@@ -176,7 +176,7 @@ def test_delayed_rate_units_begin_with_their_history(history, of):
     assert state.lines["x"].data.shape == (16, 2)
     w, dt = np.array([[0.2, -0.5], [-0.6, 0.1]]), 0.1
     past = {k: of(k * dt) for k in range(-15, 1)}  # in place at k dt
-    arrived, v, want = np.zeros(2), np.array([1.0, 0.5]), []
+    arrived, v, want = w @ past[-15], np.array([1.0, 0.5]), []
     for k in range(50):
         v = v * np.exp(-dt / 10) + (1 - np.exp(-dt / 10)) * (0.3 + arrived)
         past[k + 1] = v
@@ -191,8 +191,26 @@ def test_histories_that_lead_nowhere_are_named():
         ValueError, match=r"history has \['x'\]; the messages that are read later than they are sent are"
     ):
         net.init(dt=0.1, history={"x": 0.0})
-    with pytest.raises(ValueError, match=r"a history is or returns .*expected a number, or an array of shape \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"a history is or returns .*expected a finite number, or an array of shape \(2,\)"
+    ):
         rate_network(delay=1.0, history={"x.v": np.ones(3)})
+    for bad in (np.nan, 1j, "x", lambda t: np.inf):
+        with pytest.raises(ValueError, match="a history is or returns .*expected a finite number"):
+            rate_network(delay=1.0, history={"x": bad})
+    with pytest.raises(TypeError, match="history is a float; expected a dictionary by the name of the message"):
+        net.init(dt=0.1, history=1.0)
+
+
+@pytest.mark.parametrize("delay", [None, 0.04, 0.1, 2.0])
+def test_a_network_of_rates_at_its_fixed_point_stays_there_from_the_first_step(delay):
+    port = {"in": npt.Receptor(npt.synapses.Direct(), npt.synapses.CUBA())}
+    units = npt.Population(npt.neurons.LeakyIntegrator(3, v_rest=0.0, tau=10.0, v_init=0.15), port)
+    rule = npt.connect.OneToOne()
+    net = npt.Network({"x": units}, {"x->x": npt.Projection("x.v", "x.in", rule, weight=-1.0, delay=delay)})
+    state = net.init(dt=0.1)
+    v = npt.simulate(net, state, {"x": 0.3}, dt=0.1, duration=5.0, record=["x.v"]).out["x.v"]
+    np.testing.assert_allclose(v, 0.15, rtol=1e-14)
 
 
 def test_a_layer_is_called_once_a_step_with_what_arrived():
