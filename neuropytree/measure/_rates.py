@@ -22,7 +22,8 @@ def firing_rate(spikes: ArrayLike | EventList, *, dt: float, width: float) -> Fl
 
     **Returns:** Hz, shape (times,), of a list of events one for each step of its run.
 
-    **Raises:** `ValueError` for spikes of another shape, a width that isn't positive, and a list that lost events.
+    **Raises:** `ValueError` for spikes of another shape, a width that isn't positive, and a list of events of another
+    dt, of several runs, or that lost some.
 
     !!! example
 
@@ -34,6 +35,8 @@ def firing_rate(spikes: ArrayLike | EventList, *, dt: float, width: float) -> Fl
     dt = as_dt(dt)
     if not 0 < width < math.inf:
         raise ValueError(f"width is {width!r}; expected a positive number of ms")
+    if isinstance(spikes, EventList) and abs(spikes.dt - dt) > 1e-6 * dt:
+        raise ValueError(f"dt is {dt} ms, and the list of events was made with steps of {spikes.dt} ms")
     mean = _mean(spikes)
     half = max(0, round(width / dt / 2 - 0.5))
     box = jnp.ones(2 * half + 1, mean.dtype)
@@ -65,7 +68,8 @@ def isi_cv(ts: ArrayLike, spikes: ArrayLike | EventList, *, min_spikes: int = 3)
 
     **Returns:** shape (neurons,), on the host.
 
-    **Raises:** `ValueError` for `min_spikes` below 3, shapes that don't match, and a list that lost events.
+    **Raises:** `ValueError` for `min_spikes` below 3, shapes that don't match, and a list of events of several runs, or
+    that lost some.
 
     Source: Softky & Koch 1993, doi:10.1523/JNEUROSCI.13-01-00334.1993.
 

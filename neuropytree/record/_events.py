@@ -1,6 +1,7 @@
 """Spikes as a list of events."""
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -52,7 +53,7 @@ class EventList(eqx.Module):
     - `dt`: length of a step (ms).
 
     Within `jax.jit` and `jax.vmap` the arrays have the length of the capacity; behind the events, steps are -1 and
-    indices `size`.
+    indices `size`. Of the lists of several runs, by `jax.vmap`, `events[3]` is that of one.
     """
 
     steps: Int[Array | np.ndarray, "... events"]
@@ -70,25 +71,41 @@ class EventList(eqx.Module):
         return (np.asarray(self.steps, np.float64) + 1) * self.dt
 
     @property
-    def lost(self) -> int:
-        """How many events are not in the list, for want of capacity."""
-        return max(0, int(self.count) - self.steps.shape[-1])
+    def lost(self) -> int | np.ndarray:
+        """How many events are not in the list, for want of capacity; of several runs, an array."""
+        lost = np.maximum(0, np.asarray(self.count) - self.steps.shape[-1])
+        return int(lost) if lost.ndim == 0 else lost
+
+    def __getitem__(self, run: int) -> "EventList":
+        """The list of one of several runs. **Raises:** `TypeError` if this is the list of one run."""
+        if np.ndim(self.count) == 0:
+            raise TypeError("this is the list of one run; its events are in steps, indices and values")
+        arrays = jax.tree.map(lambda x: np.asarray(x)[run] if np.ndim(x) else x, self)
+        return arrays if np.ndim(arrays.count) else arrays._trimmed()
+
+    def _trimmed(self) -> "EventList":
+        kept = min(int(self.count), self.steps.shape[-1])
+        return jax.tree.map(lambda x: np.asarray(x)[:kept] if np.ndim(x) else x, self)
 
     def whole(self) -> "EventList":
-        """The list itself. **Raises:** `ValueError` if events were lost."""
+        """The list, with nothing behind its events.
+
+        **Raises:** `ValueError` if events were lost, or if it is of several runs.
+        """
+        if np.ndim(self.count):
+            raise ValueError(f"the lists are those of {np.shape(self.count)} runs; events[0] is that of the first")
         if self.lost:
             raise ValueError(f"{self.lost} events of this list were lost: record it with a larger capacity")
-        return self
+        return self._trimmed()
 
     def raster(self) -> np.ndarray:
         """The events as an array (steps of the run, elements): 0 or what was sent.
 
-        **Raises:** `ValueError` if events were lost.
+        **Raises:** `ValueError` if events were lost, or if the list is of several runs.
         """
-        self.whole()
-        kind = bool if self.values is None else np.asarray(self.values).dtype
-        out = np.zeros((self.n_steps, int(self.size)), kind)
-        known = np.asarray(self.steps) >= 0
-        rows, columns = np.asarray(self.steps)[known] - int(self.start), np.asarray(self.indices)[known]
-        np.add.at(out, (rows, columns), True if self.values is None else np.asarray(self.values)[known])
+        whole = self.whole()
+        kind = bool if whole.values is None else np.asarray(whole.values).dtype
+        out = np.zeros((whole.n_steps, int(whole.size)), kind)
+        rows, columns = np.asarray(whole.steps) - int(whole.start), np.asarray(whole.indices)
+        np.add.at(out, (rows, columns), True if whole.values is None else np.asarray(whole.values))
         return out

@@ -47,6 +47,7 @@ class Probe(eqx.Module):
     path: str | Observe = eqx.field(static=True)
     where: Int[Array, " elements"] | None
     span: tuple[int, int] | None = eqx.field(static=True)  # least and greatest number, where they are known
+    masked: int | None = eqx.field(static=True)  # length of a mask
     part: slice | None = eqx.field(static=True)
     reduce: Literal["sum", "mean"] | None = eqx.field(static=True)
     every: int | None = eqx.field(static=True)
@@ -70,6 +71,7 @@ class Probe(eqx.Module):
         self.path, self.reduce, self.every = path, reduce, None if every is None else whole_number("every", every)
         self.part = where if isinstance(where, slice) else None
         self.where = None if where is None or isinstance(where, slice) else _numbers(where)
+        self.masked = _length_of_mask(where)
         known = None if self.where is None else known_values(self.where)
         self.span = None if known is None or known.size == 0 else (int(known.min()), int(known.max()))
 
@@ -89,15 +91,24 @@ class Probe(eqx.Module):
             raise ValueError(f"the probe of '{self.path}' has a where, but the variable is one number")
         if self.part is not None:
             return x[self.part]
+        if self.masked is not None and self.masked != len(x):
+            raise ValueError(
+                f"the probe of '{self.path}' has a mask of {self.masked} as where, but there are {len(x)} elements"
+            )
         for n in self.span or ():
             if not -len(x) <= n < len(x):
                 raise ValueError(f"the probe of '{self.path}' has {n} in where, but there are {len(x)} elements")
         return x[self.where]
 
 
+def _length_of_mask(where: Any) -> int | None:
+    known = None if where is None or isinstance(where, slice) else known_values(where)
+    return len(known) if known is not None and known.dtype == bool and known.ndim == 1 else None
+
+
 def _numbers(where: Any) -> Array:
     known = known_values(where) if isinstance(where, jax.Array) else np.asarray(where)
-    if known is not None and known.dtype == bool:
+    if known is not None and known.dtype == bool and known.ndim == 1:
         known = np.flatnonzero(known)
     array = where if known is None else known
     if array.size == 0:

@@ -117,16 +117,16 @@ class _ToSink:
                 records[".".join(filter(None, (name, place))) or "record"] = np.array(np.asarray(x)[:rows])
         for (name, events), held in zip(self.recording.lists, done.held, strict=True):
             records[name], count = _listed(held)
-            warn_of_lost(name, count, len(records[name]["steps"]), events.capacity)
+            warn_of_lost(name, count, kept=len(records[name]["steps"]), capacity=events.capacity)
         self.sink.write(start + first, size, records)
 
     def events(self) -> list[dict[str, Any]]:
         return []
 
 
-def warn_of_lost(name: str, count: int, kept: int, capacity: int) -> None:
+def warn_of_lost(name: str, count: Any, *, kept: int, capacity: int) -> None:
     """Says that a list of events had too little room."""
-    if count > kept:
+    if (count := int(count)) > kept:
         warnings.warn(
             f"{count - kept} of {count} events of '{name}' were not kept: its capacity is {capacity}; give it more, "
             "or run in smaller chunks (the capacity is that of a chunk)",

@@ -205,8 +205,11 @@ def _event_lists(run: Run, lists: list[Any], first: Any, n_steps: int) -> dict[s
             size=held["size"],
             dt=run.dt,
         )
-        if not isinstance(held["count"], Tracer):
-            warn_of_lost(name, int(held["count"]), len(held["steps"]), events.capacity)
+        warn = functools.partial(warn_of_lost, name, kept=len(held["steps"]), capacity=events.capacity)
+        if isinstance(held["count"], Tracer):
+            jax.debug.callback(warn, held["count"])
+        else:
+            warn(held["count"])
     return made
 
 

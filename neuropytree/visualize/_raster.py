@@ -34,7 +34,8 @@ def raster_plot(
 
     **Returns:** the axes.
 
-    **Raises:** `ValueError` for shapes that don't match, `ImportError` without Matplotlib.
+    **Raises:** `ValueError` for shapes that don't match, for a list that lost events or is of several runs;
+    `ImportError` without Matplotlib.
 
     !!! example
 
@@ -44,6 +45,7 @@ def raster_plot(
         ```
     """
     if isinstance(spikes, EventList):
+        spikes = spikes.whole()
         when, who = spikes.ts, np.asarray(spikes.indices)
     else:
         times, trains = np.asarray(ts), np.asarray(spikes)

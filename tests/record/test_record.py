@@ -213,3 +213,72 @@ def test_how_long_lowering_takes_does_not_depend_on_every(net):
         return len(jax.jit(f).lower(state).as_text())
 
     assert size(4000) < 1.05 * size(40)
+
+
+def test_masks_of_another_length_are_refused_and_empty_ones_record_nothing():
+    cell = npt.neurons.LIF(10)
+
+    def run(where):
+        probe = npt.Probe("v", where=where)
+        return npt.simulate(cell, cell.init(dt=0.1), 30.0, dt=0.1, duration=1.0, record=[probe]).out["v"]
+
+    for mask in (np.ones(9, bool), [True, False], np.ones(11, bool)):
+        with pytest.raises(ValueError, match=f"a mask of {len(mask)} as where, but there are 10 elements"):
+            run(mask)
+    for where in (True, np.ones((10, 1), bool)):
+        with pytest.raises(TypeError, match="a probe's where is"):
+            run(where)
+    assert run(np.zeros(10, bool)).shape == run([]).shape == (10, 0)
+    assert run(np.arange(10) > 7).shape == (10, 2)
+
+
+def test_lists_of_several_runs():
+    cell = npt.neurons.LIF(5)
+
+    def run(current, capacity=200):
+        state = cell.init(dt=0.1)
+        record = [npt.Events("spike", capacity=capacity)]
+        return npt.simulate(cell, state, current, dt=0.1, duration=50.0, record=record).out["spike"]
+
+    currents = jnp.array([0.0, 40.0, 80.0])
+    lists = jax.vmap(run)(currents)
+    assert lists.lost.tolist() == [0, 0, 0]
+    for n, current in enumerate(currents):
+        alone = run(current)
+        one = lists[n]
+        assert_same_bits((one.steps, one.indices, one.count), (alone.steps, alone.indices, alone.count))
+        cut = jax.tree.map(lambda x, n=n: x[n] if jnp.ndim(x) else x, lists)  # what is behind the events stays
+        for made in (one, cut):
+            np.testing.assert_array_equal(made.raster(), alone.raster())
+            rates = [npt.measure.firing_rate(x, dt=0.1, width=5.0) for x in (made, alone)]
+            np.testing.assert_array_equal(*rates)
+            (line,) = npt.visualize.raster_plot((), made).lines
+            assert len(line.get_xdata()) == int(alone.count)
+    for use in (
+        lists.whole,
+        lists.raster,
+        lambda: npt.measure.firing_rate(lists, dt=0.1, width=5.0),
+        lambda: npt.measure.isi_cv((), lists),
+        lambda: npt.visualize.raster_plot((), lists),
+    ):
+        with pytest.raises(ValueError, match=r"those of \(3,\) runs; events\[0\] is that of the first"):
+            use()
+    with pytest.raises(ValueError, match=r"dt is 0.2 ms, and the list of events was made with steps of 0.1 ms"):
+        npt.measure.firing_rate(lists[1], dt=0.2, width=5.0)
+    with pytest.raises(TypeError, match="this is the list of one run"):
+        lists[1][0]
+
+
+@pytest.mark.parametrize("transform", [jax.jit, lambda f: lambda x: jax.vmap(f)(x[None])], ids=["jit", "vmap"])
+def test_lost_events_are_said_inside_transformations_too(transform):
+    cell = npt.neurons.LIF(5)
+    state = cell.init(dt=0.1)
+    record = [npt.Events("spike", capacity=3)]
+
+    def run(current):
+        return npt.simulate(cell, state, current, dt=0.1, duration=50.0, record=record).out["spike"]
+
+    with pytest.warns(UserWarning, match="events of 'spike' were not kept: its capacity is 3"):
+        lists = transform(run)(jnp.asarray(60.0))
+        jax.effects_barrier()
+    assert np.all(lists.lost > 0)
