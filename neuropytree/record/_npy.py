@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._errors import listing
-from ._sink import About, AbstractSink, flat
+from ._events import EventList
+from ._sink import About, AbstractSink
 
 _ABOUT, _LOG = "about.json", "log.jsonl"
 
@@ -25,7 +26,8 @@ class NpyBlocks(AbstractSink):
     - `folder`: a folder that doesn't exist yet or is empty; or one with the beginning of this run, which ends where
       this part of it starts (`start=sol.steps`) and has the same records: the blocks are added to it.
 
-    **Raises:** by the run, before its first step, `ValueError` for a folder that holds something else.
+    **Raises:** by the run, `ValueError`: before its first step for a folder that holds something else, and before its
+    first block is written for records that differ in shape or dtype from those that are there.
 
     !!! example
 
@@ -40,11 +42,11 @@ class NpyBlocks(AbstractSink):
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self.folder = Path(folder)
+        self.folder, self.forms = Path(folder), None
 
     def begin(self, about: About) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        form = {"format": 1, "dt": about.dt, "intervals": about.intervals}
+        form = {"format": 2, "dt": about.dt, "intervals": about.intervals}
         if (self.folder / _ABOUT).exists():
             self._check(form, about.start)
         elif any(self.folder.iterdir()):
@@ -81,28 +83,64 @@ class NpyBlocks(AbstractSink):
                 file.unlink()
 
     def write(self, first: int, steps: int, records: dict[str, Any]) -> None:
+        arrays, lists = _sorted(records)
+        forms = {name: [array.dtype.name, *array.shape[1:]] for name, array in arrays.items()}
+        self._check_forms(forms | {name: ["events", about["size"]] for name, about in lists.items()})
         files = {}
-        for n, (name, array) in enumerate(flat(records).items()):
+        for n, (name, array) in enumerate(arrays.items()):
             files[name] = f"block-{first:010d}-{n:03d}.npy"
             with open(self.folder / files[name], "wb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
         _sync(self.folder)
+        entry = {"first": first, "steps": steps, "files": files, "lists": lists}
         with open(self.folder / _LOG, "ab") as log:
-            log.write(json.dumps({"first": first, "steps": steps, "files": files}).encode() + b"\n")
+            log.write(json.dumps(entry).encode() + b"\n")
             log.flush()
             os.fsync(log.fileno())
+
+    def _check_forms(self, forms: dict[str, Any]) -> None:
+        if self.forms is None:
+            self.forms = self._forms_there()
+        for name, form in forms.items() if self.forms else ():
+            if self.forms.get(name) != form:
+                raise ValueError(
+                    f"the record '{name}' is {form}, and in the folder '{self.folder}' {self.forms.get(name)} (dtype "
+                    "and shape): it holds another run; give another folder"
+                )
+        self.forms = forms
+
+    def _forms_there(self) -> dict[str, Any] | None:
+        entries = _entries(self.folder)
+        if not entries:
+            return None
+        arrays = {name: np.load(self.folder / file, mmap_mode="r") for name, file in entries[-1]["files"].items()}
+        forms = {name: [array.dtype.name, *array.shape[1:]] for name, array in arrays.items()}
+        return forms | {name: ["events", about["size"]] for name, about in entries[-1]["lists"].items()}
 
     def end(self) -> None:
         _sync(self.folder)
 
 
-class Blocks(Mapping[str, np.ndarray]):
-    """The records in a folder of `NpyBlocks`: `blocks["E.v"]` is all of one record, read when it is asked for.
+def _sorted(records: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a block by their paths, those of a list of events as `"E.spike/steps"` and so on; and the numbers
+    of each list."""
+    arrays: dict[str, np.ndarray] = {}
+    lists = {}
+    for name, record in records.items():
+        if not isinstance(record, EventList):
+            arrays[name] = record
+            continue
+        fields = {"steps": record.steps, "indices": record.indices, "values": record.values}
+        arrays |= {f"{name}/{field}": np.asarray(x) for field, x in fields.items() if x is not None}
+        lists[name] = {"count": int(record.count), "size": int(record.size)}
+    return arrays, lists
 
-    Of a list of events there are `"E.spike/steps"`, `"E.spike/indices"` and, unless they are booleans,
-    `"E.spike/values"`.
+
+class Blocks(Mapping[str, Any]):
+    """The records in a folder of `NpyBlocks`: `blocks["E.v"]` is all of one record, read when it is asked for; of a
+    list of events, an `EventList`.
 
     - `dt`: length of a step (ms).
     - `start`, `n_steps`: the first step, and how many there are.
@@ -116,22 +154,62 @@ class Blocks(Mapping[str, np.ndarray]):
 
     def times(self, name: str) -> np.ndarray:
         """Times (ms) of a record, the ends of their steps."""
-        interval = self._intervals[name.split("/")[0]]
-        if interval == 0:
-            return (self[f"{name.split('/')[0]}/steps"].astype(np.float64) + 1) * self.dt
+        record = self[name] if self._intervals.get(name) == 0 else None
+        if isinstance(record, EventList):
+            return record.ts
+        self._check(name)
+        interval = self._intervals[name]
         return (self.start + interval * np.arange(1, self.n_steps // interval + 1, dtype=np.float64)) * self.dt
 
-    def blocks(self, name: str) -> list[np.ndarray]:
-        """The blocks of a record, as arrays that are read from disk where they are looked at."""
-        return [np.load(self.folder / entry["files"][name], mmap_mode="r") for entry in self._log]
+    def blocks(self, name: str) -> list[Any]:
+        """The blocks of a record, as arrays that are read from disk where they are looked at; or lists of such."""
+        self._check(name)
+        return [self._block(entry, name) for entry in self._log]
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def _block(self, entry: Mapping[str, Any], name: str) -> Any:
+        def read(path: str) -> Any:
+            file = entry["files"].get(path)
+            return None if file is None else np.load(self.folder / file, mmap_mode="r")
+
+        if name not in entry["lists"]:
+            return read(name)
+        return EventList(
+            **{field: read(f"{name}/{field}") for field in ("steps", "indices", "values")},
+            count=np.asarray(entry["lists"][name]["count"]),
+            size=np.asarray(entry["lists"][name]["size"]),
+            start=np.asarray(entry["first"]),
+            n_steps=entry["steps"],
+            dt=self.dt,
+        )
+
+    def _check(self, name: str) -> None:
         if name not in self._names():
             raise KeyError(f"'{name}' is not in '{self.folder}', which has {listing(self._names())}")
-        return np.concatenate(self.blocks(name))
+
+    def __getitem__(self, name: str) -> Any:
+        blocks = self.blocks(name)
+        if not isinstance(blocks[0], EventList):
+            return np.concatenate(blocks)
+        return EventList(
+            steps=np.concatenate([block.steps for block in blocks]),
+            indices=np.concatenate([block.indices for block in blocks]),
+            values=None if blocks[0].values is None else np.concatenate([block.values for block in blocks]),
+            count=np.asarray(sum(int(block.count) for block in blocks)),
+            size=blocks[0].size,
+            start=np.asarray(self.start),
+            n_steps=self.n_steps,
+            dt=self.dt,
+        )
 
     def _names(self) -> list[str]:
-        return list(self._log[0]["files"]) if self._log else []
+        if not self._log:
+            return []
+        return list(
+            dict.fromkeys(
+                path.rsplit("/", 1)[0] if path.rsplit("/", 1)[0] in self._log[0]["lists"] else path
+                for path in self._log[0]["files"]
+            )
+        )
 
     def __iter__(self) -> Any:
         return iter(self._names())

@@ -3,8 +3,6 @@
 import abc
 from typing import Any, NamedTuple
 
-import numpy as np
-
 
 class About(NamedTuple):
     """What a sink is told before the first block.
@@ -25,8 +23,7 @@ class AbstractSink(abc.ABC):
     `simulate` calls `begin` once, `write` after each piece, and `end` when the run is over, also by an error. It waits
     for `write`, so no more than two blocks are in memory: the one that is written and the one that is computed.
 
-    A record of a variable is an array with time as its first axis. A list of events is a dictionary of arrays of equal
-    length, `"steps"`, `"indices"` and, unless they are booleans, `"values"`.
+    A record of a variable is an array with time as its first axis. A list of events is the `EventList` of the block.
 
     !!! example
 
@@ -59,14 +56,3 @@ class AbstractSink(abc.ABC):
     @abc.abstractmethod
     def end(self) -> None:
         """Called when nothing more comes."""
-
-
-def flat(records: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a block by their paths: those of a list of events as `"E.spike/steps"` and so on."""
-    found: dict[str, np.ndarray] = {}
-    for name, record in records.items():
-        if isinstance(record, dict):
-            found |= {f"{name}/{field}": array for field, array in record.items()}
-        else:
-            found[name] = record
-    return found

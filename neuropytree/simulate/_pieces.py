@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._types import State
-from ..record import About, AbstractSink
+from ..record import About, AbstractSink, EventList
 from . import _programs
 from ._progress import progress_bar
 from ._run import Done, Run
@@ -106,7 +106,7 @@ class _ToSink:
     """Records handed on, piece by piece."""
 
     def __init__(self, run: Run, sink: AbstractSink):
-        self.recording, self.sink, self.taken = run.recording, sink, None
+        self.recording, self.sink, self.dt, self.taken = run.recording, sink, run.dt, None
 
     def add(self, done: Done, start: int, first: int, size: int) -> None:
         records: dict[str, Any] = {}
@@ -116,8 +116,11 @@ class _ToSink:
                 place = jax.tree_util.keystr(path, simple=True, separator=".")
                 records[".".join(filter(None, (name, place))) or "record"] = np.array(np.asarray(x)[:rows])
         for (name, events), held in zip(self.recording.lists, done.held, strict=True):
-            records[name], count = _listed(held)
-            warn_of_lost(name, count, kept=len(records[name]["steps"]), capacity=events.capacity)
+            part, count = _listed(held)
+            numbers = {"count": np.asarray(count), "size": np.asarray(held["size"]), "start": np.asarray(start + first)}
+            part = {"values": None} | part | numbers
+            records[name] = EventList(**part, n_steps=size, dt=self.dt)
+            warn_of_lost(name, count, kept=len(part["steps"]), capacity=events.capacity)
         self.sink.write(start + first, size, records)
 
     def events(self) -> list[dict[str, Any]]:

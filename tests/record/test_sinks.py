@@ -35,15 +35,19 @@ def test_blocks_on_disk_are_the_run_in_memory(cells, tmp_path):
     assert sol.out is None and sol.steps == 1000
     assert_same_bits(sol.state, memory.state)
     disk = npt.record.load(tmp_path / "run")
-    assert set(disk) == {"v", "counts", "events/steps", "events/indices", "events/values"}
+    assert set(disk) == {"v", "counts", "events"}
     assert_same_bits(disk["v"], memory.out["v"])
     assert_same_bits(disk["counts"], memory.out["counts"])
+    events, want = disk["events"], memory.out["events"]
     for field in ("steps", "indices", "values"):
-        assert_same_bits(disk[f"events/{field}"], getattr(memory.out["events"], field))
-    assert disk.n_steps == 1000 and len(disk.blocks("v")) == 7 and len(disk["events/steps"]) > 100
+        assert_same_bits(getattr(events, field), getattr(want, field))
+    assert (events.count, events.size, events.start) == (want.count, want.size, want.start)
+    assert disk.n_steps == 1000 and len(disk.blocks("v")) == 7 and len(events.steps) > 100 and events.lost == 0
+    np.testing.assert_array_equal(events.raster(), want.raster())
+    np.testing.assert_array_equal(np.concatenate([b.raster() for b in disk.blocks("events")]), want.raster())
     np.testing.assert_array_equal(disk.times("v"), memory.times("v"))
     np.testing.assert_array_equal(disk.times("counts"), memory.times("counts"))
-    np.testing.assert_array_equal(disk.times("events/steps"), memory.times("events"))
+    np.testing.assert_array_equal(disk.times("events"), memory.times("events"))
     with pytest.raises(KeyError, match="'w' is not in"):
         disk["w"]
 
@@ -66,6 +70,33 @@ def test_a_run_goes_on_in_its_folder_and_in_no_other(cells, tmp_path):
         npt.record.load(tmp_path / "other")
 
 
+def test_events_that_were_lost_are_known_on_disk(cells, tmp_path):
+    record = [npt.Events("spike", capacity=4)]
+    with pytest.warns(UserWarning, match="events of 'spike' were not kept: its capacity is 4"):
+        memory = run(cells, record=record).out["spike"]
+    with pytest.warns(UserWarning, match="events of 'spike' were not kept: its capacity is 4"):
+        run(cells, record=record, sink=npt.record.NpyBlocks(tmp_path))
+    events = npt.record.load(tmp_path)["spike"]
+    assert events.lost == memory.lost > 0 and len(events.steps) == len(memory.steps)
+    with pytest.raises(ValueError, match="events of this list were lost"):
+        npt.measure.firing_rate(events, dt=0.1, width=5.0)
+
+
+def test_a_run_with_records_of_another_form_is_not_added(cells, tmp_path):
+    first = run(cells, 45.0, record=["v", RECORD["events"]], sink=npt.record.NpyBlocks(tmp_path))
+    more = npt.neurons.LIF(21, v_rest=0.0, v_th=10.0, v_reset=0.0, tau=10.0)
+    others = [
+        ((more, more.init(dt=0.1)), {"record": ["v", RECORD["events"]]}, r"'v' is \['float64', 21\], and .* 20\]"),
+        (cells, {"record": {"v": npt.Probe("v", where=[1]), "spike": RECORD["events"]}}, "'v' is .*, 1], and .* 20]"),
+    ]
+    for other, options, match in others:
+        with pytest.raises(ValueError, match=match):
+            run(other, 45.0, start=450, sink=npt.record.NpyBlocks(tmp_path), **options)
+    assert npt.record.load(tmp_path)["v"].shape == (450, 20)
+    run(cells, 45.0, state=first.state, start=450, record=["v", RECORD["events"]], sink=npt.record.NpyBlocks(tmp_path))
+    assert npt.record.load(tmp_path)["v"].shape == (900, 20)
+
+
 def test_a_sink_of_ones_own_gets_each_block_once_and_is_ended_by_an_error(cells):
     class Own(npt.record.AbstractSink):
         def __init__(self, fail_at=None):
@@ -77,7 +108,7 @@ def test_a_sink_of_ones_own_gets_each_block_once_and_is_ended_by_an_error(cells)
         def write(self, first, steps, records):
             if first == self.fail_at:
                 raise OSError("no space left")
-            self.seen.append((first, steps, records["v"].shape, len(records["events"]["steps"])))
+            self.seen.append((first, steps, records["v"].shape, len(records["events"].steps)))
 
         def end(self):
             self.seen.append("end")
