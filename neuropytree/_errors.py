@@ -17,7 +17,7 @@ def no_key(who: str, use: str) -> ValueError:
     """The error of a part that draws random numbers and was handed no key."""
     return ValueError(
         f"{who} draws random numbers ({use}) but got no key: pass key=jax.random.key(seed), "
-        "to `init` for initial states, to `simulate` for noise"
+        "to `Network` for connectivity and weights, to `init` for initial states, to `simulate` for noise"
     )
 
 

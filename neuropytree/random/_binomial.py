@@ -32,7 +32,8 @@ def binomial(
     - `n`: a whole number, or an integer array, from 0 to 2³¹ - 1.
     - `p`: a number, or an array, from 0 to 1.
     - `shape`: of the result; that of `n` and `p` together unless given.
-    - `dtype`: of the result, of integers or floating. Default int32.
+    - `dtype`: of the result, of signed integers (counts that a small one can't hold are its largest) or
+      floating. Default int32.
     - `axis_name`: see `uniform`.
 
     **Returns:** the numbers. Where `n` or `p` is only known at run time and out of bounds, or `p` NaN, -1; in a

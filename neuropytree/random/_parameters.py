@@ -24,7 +24,8 @@ def parameter(x: ArrayLike, name: str, *, least: float | None = None, most: floa
 
 
 def whole(x: Any, name: str, *, least: int = -(2**31)) -> Array:
-    """A parameter of whole numbers, as int32.
+    """A parameter of whole numbers, as int32. One of 64 bits that is only known at run time, and doesn't fit, is the
+    nearest that does; below `least`, and above 2^31 - 1 where negative ones are none, -1.
 
     **Raises:** `TypeError` unless its dtype is that of integers; `ValueError` where a number is known to be out of
     bounds.
@@ -36,6 +37,10 @@ def whole(x: Any, name: str, *, least: int = -(2**31)) -> Array:
     if known is not None and known.size and not (least <= known.min() and known.max() < 2**31):
         wrong = known.min() if known.min() < least else known.max()
         raise ValueError(f"{name} is {wrong}; expected whole numbers from {least} to 2^31 - 1")
+    if known is None and array.dtype.itemsize == 8:
+        most = jnp.asarray(2**31 - 1, array.dtype)
+        array = jnp.where(array > most, jnp.asarray(-1 if least == 0 else 2**31 - 1, array.dtype), array)
+        array = jnp.maximum(array, jnp.asarray(least - (least == 0), array.dtype))
     return jnp.asarray(array).astype(jnp.int32)
 
 
@@ -51,13 +56,14 @@ def floating(dtype: Any, *given: ArrayLike) -> Any:
 
 
 def counted(count: Array, dtype: Any) -> Array:
-    """Counts in a dtype; those that are negative, for laws that there are not, are NaN where there is NaN.
+    """Counts in a dtype, those that it can't hold the largest that it can; those that are negative, for laws that there
+    are not, are NaN where there is NaN.
 
-    **Raises:** `TypeError` for a dtype that is neither of integers nor floating.
+    **Raises:** `TypeError` for another dtype.
     """
-    dtype = _checked(dtype, "a dtype of integers or a floating one", jnp.integer, jnp.floating)
+    dtype = _checked(dtype, "a signed dtype of integers or a floating one", jnp.signedinteger, jnp.floating)
     if not jnp.issubdtype(dtype, jnp.floating):
-        return count.astype(dtype)
+        return jnp.minimum(count, min(jnp.iinfo(dtype).max, 2**31 - 1)).astype(dtype)
     number = count.astype(dtype)
     return jnp.where(count < 0, jnp.full_like(number, jnp.nan), number)
 

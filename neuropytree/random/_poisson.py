@@ -30,7 +30,8 @@ def poisson(
     - `tick`: of the step, with a key; or a `Stream`; or a JAX key, for numbers outside of steps. See `uniform`.
     - `mean`: a number, or an array, from 0 to 2³⁰: rate times step, not a rate.
     - `shape`: of the result; that of `mean` unless given.
-    - `dtype`: of the result, of integers or floating (counts as events for connectivities). Default int32.
+    - `dtype`: of the result, of signed integers (counts that a small one can't hold are its largest) or
+      floating (counts as events for connectivities). Default int32.
     - `axis_name`: see `uniform`.
 
     **Returns:** the numbers. Where a mean that is only known at run time is negative, NaN or above 2³⁰, -1; in a

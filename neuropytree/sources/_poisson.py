@@ -33,6 +33,8 @@ class Poisson(AbstractNode):
     - `rate`: in Hz: a number or an array with one for each cell; an `npt.Series` of such, by the number of the step, 0
       after its end; or a function of the tick.
     - `counts`: whether to send numbers of spikes, as floats, or booleans.
+    - `axis_name`: inside `jax.shard_map`, the mesh axis that divides the cells among devices, of which `size` are here:
+      they are numbered over all of them. Without, devices with one key and one rate have the same spikes.
 
     Needs the random key of the run. A rate that is negative or NaN, where that is only known at run time, makes no
     spikes.
@@ -51,11 +53,12 @@ class Poisson(AbstractNode):
     size: int = eqx.field(static=True)
     rate: Float[Array, "..."] | Series | Callable[[Tick], ArrayLike]
     counts: bool = eqx.field(static=True)
+    axis_name: str | None = eqx.field(static=True)
 
-    def __init__(self, size: int, *, rate: Rate, counts: bool = False):
+    def __init__(self, size: int, *, rate: Rate, counts: bool = False, axis_name: str | None = None):
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 0 <= size < 2**31 - 64:
             raise ValueError(f"size is {size!r}; expected a number of cells, at least 0")
-        self.size, self.counts = int(size), bool(counts)
+        self.size, self.counts, self.axis_name = int(size), bool(counts), axis_name
         if isinstance(rate, Series):
             real(rate.x, "rate", least=0)
             if rate.x.shape[1:] not in ((), (1,), (self.size,)):
@@ -95,9 +98,9 @@ class Poisson(AbstractNode):
             mean = mean[0]
         if self.counts:
             mean = jnp.where(mean > 0, mean, 0)  # NaN is no rate either
-            spikes = random.poisson(tick, mean, shape=(self.size,), dtype=mean.dtype)
+            spikes = random.poisson(tick, mean, shape=(self.size,), dtype=mean.dtype, axis_name=self.axis_name)
         else:
-            spikes = random.bernoulli(tick, -jnp.expm1(-mean), shape=(self.size,))
+            spikes = random.bernoulli(tick, -jnp.expm1(-mean), shape=(self.size,), axis_name=self.axis_name)
         return state, {"spike": spikes}
 
     def _rate(self, tick: Tick) -> Array:

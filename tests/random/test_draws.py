@@ -233,7 +233,7 @@ def test_wrong_values_are_named(call, message):
         (lambda: random.normal(TICK, shape=3, dtype=int), "dtype is int.*; expected a floating dtype"),
         (
             lambda: random.poisson(TICK, 1.0, dtype=bool),
-            "dtype is bool; expected a dtype of integers or a floating one",
+            "dtype is bool; expected a signed dtype of integers or a floating one",
         ),
         (lambda: random.normal(TICK, shape=3.0), "shape is 3.0; expected a whole number or a tuple"),
         (lambda: random.normal(TICK, shape=(-1,)), r"shape is \(-1,\); expected"),

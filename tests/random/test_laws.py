@@ -150,3 +150,19 @@ def test_rejection_keeps_under_its_hat_and_knows_the_law(law, n, p, exact):
     # what is taken without a look at the law would be taken anyway; and so would not be what is left without one
     assert share[near >= SQUEEZE].min() >= sure
     assert (share[near < EDGE] <= near[near < EDGE]).all()
+
+
+def test_whole_numbers_of_64_bits_and_counts_never_wrap():
+    """What doesn't fit 32 bits is out of bounds where it is only known at run time; a small dtype saturates."""
+    tick = npt.Tick.at(3, dt=0.1, key=jax.random.key(0))
+    draw = jax.jit(lambda n: npt.random.binomial(tick, n, 0.5))
+    assert [int(draw(jnp.asarray(n, jnp.int64))) for n in (2**33 + 5, -(2**40))] == [-1, -1]
+    assert 0 <= draw(jnp.asarray(10, jnp.int64)) <= 10
+    below = jax.jit(lambda high: npt.random.integers(tick, 0, high, shape=1000))
+    assert below(jnp.asarray(2**33, jnp.int64)).max() > 2**30 and not below(jnp.asarray(-(2**33), jnp.int64)).any()
+    assert (
+        npt.random.poisson(tick, 1000.0, dtype=jnp.int8).item() == 127
+        and npt.random.poisson(tick, 9e8, dtype=jnp.int64).item() > 8e8
+    )
+    with pytest.raises(TypeError, match="dtype is uint32; expected a signed dtype of integers or a floating one"):
+        npt.random.poisson(tick, 1000.0, dtype=jnp.uint32)

@@ -113,6 +113,20 @@ for stepper, counts in ((npt.integrate.ExponentialEulerMaruyama(), (1, 2, 8)), (
         local = jax.shard_map(functools.partial(steps, cell(N // count)), **places)
         np.testing.assert_allclose(jax.jit(local)(state, KEY), want, rtol=1e-13)
 
+# a source has no variable, so it is told
+def spikes(source, key):
+    state = source.init(dt=0.1)
+    sent = npt.simulate(source, state, dt=0.1, duration=2.0, record=["spike"], key=key).out["spike"]
+    return sent.T
+
+for counts in (False, True):
+    options = {"rate": 900.0, "counts": counts}
+    want = spikes(npt.sources.Poisson(N, **options), KEY)
+    for mesh, count in meshes(8):
+        part = npt.sources.Poisson(N // count, axis_name="d", **options)
+        local = jax.shard_map(functools.partial(spikes, part), mesh=mesh, in_specs=P(), out_specs=P("d"))
+        same(local(KEY), want)
+
 # a process that elements share is the same on every device
 def shared(y, key):
     class Field(npt.integrate.AbstractField):
