@@ -63,9 +63,11 @@ class Tick(eqx.Module):
     def at(cls, index: int | Int[Array, ""], *, dt: Scalar, key: Key[Array, ""] | None = None) -> "Tick":
         """The tick of step `index`; `key` is the key of the whole run.
 
-        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key.
+        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key, and an index that isn't whole.
         """
         check_key(key)
+        if not jnp.issubdtype(jnp.result_type(index), jnp.integer) or isinstance(index, bool):
+            raise TypeError(f"index is {index!r}; expected the number of a step")
         index = jnp.asarray(index, dtype=jnp.int32)
         return cls(index, dt, None if key is None else Stream(key, index))
 
@@ -90,7 +92,8 @@ class Tick(eqx.Module):
         return self if self.stream is None else self._with(self.stream.fold(name))
 
     def part(self, k: int | Int[Array, ""], n: int) -> "Tick":
-        """Part `k` of the step in `n` equal parts, as a step of its own: number `index * n + k`."""
+        """Part `k` of the step in `n` equal parts, as a step of its own: number `index * n + k`, which counts up to
+        2^31 - 1; time and random numbers are those of the step and its part, and have no such bound."""
         k = jnp.asarray(k, jnp.int32)
         stream = None if self.stream is None else self.stream.divided(k, n)
         return Tick(self.index * n + k, self.dt / n, stream, (self, k))

@@ -77,3 +77,9 @@ def test_trajectories_have_them(x64):
         traced = jax.jit(solve)(jnp.int32(22_603_500))
         want = (np.array([22_603_505, 22_603_510]) * 0.1).astype(traced.dtype)
         np.testing.assert_array_equal(traced, want)
+
+
+@pytest.mark.parametrize("index", [1.5, True, "x", None])
+def test_the_number_of_a_step_is_whole(index):
+    with pytest.raises(TypeError):
+        npt.Tick.at(index, dt=0.1)

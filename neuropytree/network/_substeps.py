@@ -30,7 +30,8 @@ class Substeps(AbstractHalvedNode):
     **Arguments:**
 
     - `node`: any node.
-    - `n`: number of steps in one of the network.
+    - `n`: number of steps in one of the network. A node that goes by their numbers, such as `npt.sources.SpikeTimes`,
+      can be used up to number $2^{31} - 1$.
 
     **Raises:** `TypeError` or `ValueError` for another thing, or a number that isn't whole and positive.
 
