@@ -2,17 +2,20 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
+import numpy as np
 
 from ._base import AbstractConnectivity
+from ._checked import remember, seen
 
 
 def check(model: Any) -> None:
     """Looks at every connectivity in a model: whether its indices are in range and in order, and its arrays fit.
 
     The operators never leave their memory, whatever a connectivity holds, and count an edge whose index is out of range
-    as none: a damaged one gives results without a word. Call this after a model was read from a file, or put together
-    by hand. Arrays that a constructor made, or that were looked at before, cost nothing again.
+    as none. `npt.simulate` calls this for its model; call it where a model that was read from a file, or put together by
+    hand, is stepped otherwise. Arrays that a constructor made, or that were looked at before, cost nothing again.
 
     **Arguments:**
 
@@ -34,13 +37,22 @@ def check(model: Any) -> None:
             print(error)  # E->I: indices[1] is 9; expected 0 to out_size - 1 = 2
         ```
     """
-    found = jax.tree_util.tree_flatten_with_path(model, is_leaf=lambda x: isinstance(x, AbstractConnectivity))[0]
-    for path, node in found:
-        if isinstance(node, AbstractConnectivity):
+
+    def is_one(x: Any) -> bool:
+        return isinstance(x, AbstractConnectivity)
+
+    if isinstance(model, eqx.Module) and seen((model,)):
+        return
+    leaves = jax.tree.leaves(model, is_leaf=is_one)
+    for n, node in enumerate(leaves):
+        if is_one(node):
             try:
                 node.check()
             except (TypeError, ValueError) as error:
+                path, _ = jax.tree_util.tree_leaves_with_path(model, is_leaf=is_one)[n]
                 name = jax.tree_util.keystr(path, simple=True, separator=".")
                 if not name:
                     raise
                 raise type(error)(f"{name}: {error}") from None
+    if isinstance(model, eqx.Module) and not any(isinstance(x, np.ndarray) for x in jax.tree.leaves(model)):
+        remember((model,))

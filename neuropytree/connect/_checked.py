@@ -23,9 +23,7 @@ def once(look: Callable[..., None], arrays: dict[str, Any], *facts: Hashable) ->
     values = tuple(arrays.values())
     if any(isinstance(x, Tracer) for x in values):
         return
-    key = (facts, *map(id, values))
-    known = _LOOKED_AT.get(key)
-    if known is not None and all(made() is x for made, x in zip(known, values, strict=True)):
+    if seen(values, *facts):
         return
     for name, x in arrays.items():
         if not hasattr(x, "dtype"):
@@ -45,6 +43,12 @@ def once(look: Callable[..., None], arrays: dict[str, Any], *facts: Hashable) ->
         look(*(x[item] for x in whole))
     if all(isinstance(x, jax.Array) for x in values):
         remember(values, *facts)
+
+
+def seen(things: tuple[Any, ...], *facts: Hashable) -> bool:
+    """Whether these were remembered, with these `facts`."""
+    known = _LOOKED_AT.get((facts, *map(id, things)))
+    return known is not None and all(made() is x for made, x in zip(known, things, strict=True))
 
 
 def remember(arrays: tuple[Any, ...], *facts: Hashable) -> None:

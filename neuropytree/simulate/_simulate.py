@@ -16,6 +16,7 @@ from .._errors import check_key, listing
 from .._scan import guard
 from .._time import time_stamps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
+from ..connect import check as check_connectivities
 from ..integrate import AbstractStepper
 from ..record import AbstractSink, EventList, Events, Probe
 from . import _programs
@@ -119,7 +120,7 @@ def simulate(
     **Returns:** a `Solution`.
 
     **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps,
-    a dt other than the state's, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which
+    a dt other than the state's, a connectivity that is damaged, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which
     a variable became non-finite, naming it and the step (inside another transformation, an error at run time names the
     variable). Warns of events that a list had no room for.
 
@@ -134,6 +135,7 @@ def simulate(
     """
     n_steps, dt = whole_steps(duration, dt), as_dt(dt)
     check_dt(state, dt)
+    check_connectivities(model)
     records = recording(record, whole_number("every", every))
     chunk = None if chunk is None else whole_number("chunk", chunk)
     records.check(n_steps, chunk)

@@ -319,3 +319,14 @@ def test_an_input_for_a_node_that_takes_none_is_refused_and_none_is_no_input(noi
         npt.simulate(net.nodes["S"], state.nodes["S"], 1.0, dt=0.1, duration=1.0)
     without = simulate(noisy, duration=1.0)
     assert_same_bits(without.out, simulate(noisy, duration=1.0, inputs=DRIVE | {"E.exc": None}).out)
+
+
+def test_a_damaged_connectivity_is_named_before_the_run(noisy):
+    net, state = noisy
+    where = lambda n: n.pathways["E->I"].connect.indices  # noqa: E731
+    damaged = eqx.tree_at(where, net, where(net).at[3].set(2**30))
+    with pytest.raises(ValueError, match=r"pathways.E->I.connect: indices\[3\] is 1073741824; expected 0 to out_size"):
+        simulate((damaged, state))
+    # under a transformation nothing is known, and nothing breaks
+    spikes = jax.jit(lambda n: simulate((n, state), duration=3.0).out["E.spike"])(damaged)
+    assert spikes.shape == (30, 64)
