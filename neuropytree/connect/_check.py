@@ -14,8 +14,8 @@ def check(model: Any) -> None:
     """Looks at every connectivity in a model: whether its indices are in range and in order, and its arrays fit.
 
     The operators never leave their memory, whatever a connectivity holds, and count an edge whose index is out of range
-    as none. `npt.simulate` calls this for its model; call it where a model that was read from a file, or put together by
-    hand, is stepped otherwise. Arrays that a constructor made, or that were looked at before, cost nothing again.
+    as none. `npt.simulate` calls this for its model; call it where a model that was read from a file, or put together
+    by hand, is stepped otherwise. Arrays that a constructor made, or that were looked at before, cost nothing again.
 
     **Arguments:**
 

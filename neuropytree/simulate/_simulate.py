@@ -120,9 +120,9 @@ def simulate(
     **Returns:** a `Solution`.
 
     **Raises:** `ValueError` or `TypeError` before anything is compiled: a duration that is not a whole number of steps,
-    a dt other than the state's, a connectivity that is damaged, an unknown path, an input of the wrong shape. `FloatingPointError` after a run in which
-    a variable became non-finite, naming it and the step (inside another transformation, an error at run time names the
-    variable). Warns of events that a list had no room for.
+    a dt other than the state's, a connectivity that is damaged, an unknown path, an input of the wrong shape.
+    `FloatingPointError` after a run in which a variable became non-finite, naming it and the step (inside another
+    transformation, an error at run time names the variable). Warns of events that a list had no room for.
 
     !!! example
 
