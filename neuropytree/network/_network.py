@@ -158,10 +158,12 @@ class Network(AbstractDynamics):
             silent = self._message(node, message, nodes[node], self.nodes[node].silent(nodes[node]))
             lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
         tick = Tick.at(0, dt=dt, key=key)
-        nodes = self._begun(nodes, pathways, lines, before, tick)
+        nodes = self._begun(nodes, pathways, lines, before, dt, tick)
         return NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=dt)
 
-    def _begun(self, nodes: Any, pathways: Any, lines: dict[str, Line], before: Any, tick: Tick) -> dict[str, Any]:
+    def _begun(
+        self, nodes: Any, pathways: Any, lines: dict[str, Line], before: Any, dt: float, tick: Tick
+    ) -> dict[str, Any]:
         """The nodes with what is due when the run begins: of variables, and of what has a history. Voltages begin where
         their cells say."""
         nodes, silent = dict(nodes), {name: node.silent(nodes[name]) for name, node in self.nodes.items()}
@@ -170,7 +172,7 @@ class Network(AbstractDynamics):
             jumps = isinstance(node, AbstractHalvedNode) and route.port in node.early
             if jumps or (route.line not in before and route.message in self.nodes[route.node].events):
                 continue
-            message = self._due(name, route, tick.dt, nodes, silent, lines)
+            message = self._due(name, route, dt, nodes, silent, lines)
             add = self._carrier(name, pathways[name], message, tick)
             nodes[route.to] = node.deliver(nodes[route.to], route.port, add, tick.fold(route.to))
         return nodes

@@ -48,11 +48,12 @@ class Substeps(AbstractHalvedNode):
     node: AbstractNode
     n: int = eqx.field(static=True)
 
-    def __check_init__(self) -> None:
-        if not isinstance(self.node, AbstractNode):
-            raise TypeError(f"node is a {type(self.node).__name__}; expected an npt.Population or another node")
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
-            raise ValueError(f"n is {self.n!r}; expected a positive whole number of steps")
+    def __init__(self, node: AbstractNode, n: int):
+        if not isinstance(node, AbstractNode):
+            raise TypeError(f"node is a {type(node).__name__}; expected an npt.Population or another node")
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"n is {n!r}; expected a positive whole number of steps")
+        self.node, self.n = node, n
 
     @property
     def size(self) -> int:

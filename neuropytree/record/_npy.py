@@ -42,7 +42,8 @@ class NpyBlocks(AbstractSink):
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self.folder, self.forms = Path(folder), None
+        self.folder = Path(folder)
+        self.forms: dict[str, Any] | None = None
 
     def begin(self, about: About) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,13 +102,12 @@ class NpyBlocks(AbstractSink):
             os.fsync(log.fileno())
 
     def _check_forms(self, forms: dict[str, Any]) -> None:
-        if self.forms is None:
-            self.forms = self._forms_there()
-        for name, form in forms.items() if self.forms else ():
-            if self.forms.get(name) != form:
+        there = self.forms or self._forms_there() or forms
+        for name, form in forms.items():
+            if there.get(name) != form:
                 raise ValueError(
-                    f"the record '{name}' is {form}, and in the folder '{self.folder}' {self.forms.get(name)} (dtype "
-                    "and shape): it holds another run; give another folder"
+                    f"the record '{name}' is {form}, and in the folder '{self.folder}' {there.get(name)} (dtype and "
+                    "shape): it holds another run; give another folder"
                 )
         self.forms = forms
 

@@ -117,9 +117,16 @@ class _ToSink:
                 records[".".join(filter(None, (name, place))) or "record"] = np.array(np.asarray(x)[:rows])
         for (name, events), held in zip(self.recording.lists, done.held, strict=True):
             part, count = _listed(held)
-            numbers = {"count": np.asarray(count), "size": np.asarray(held["size"]), "start": np.asarray(start + first)}
-            part = {"values": None} | part | numbers
-            records[name] = EventList(**part, n_steps=size, dt=self.dt)
+            records[name] = EventList(
+                steps=part["steps"],
+                indices=part["indices"],
+                values=part.get("values"),
+                count=np.asarray(count),
+                size=np.asarray(held["size"]),
+                start=np.asarray(start + first),
+                n_steps=size,
+                dt=self.dt,
+            )
             warn_of_lost(name, count, kept=len(part["steps"]), capacity=events.capacity)
         self.sink.write(start + first, size, records)
 

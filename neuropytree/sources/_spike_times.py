@@ -1,6 +1,6 @@
 """Spikes at given times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -58,7 +58,9 @@ class SpikeTimes(AbstractNode):
     size: int = eqx.field(static=True)
     counts: bool = eqx.field(static=True)
 
-    def __init__(self, indices: ArrayLike, times: ArrayLike, *, size: int, counts: bool = False):
+    def __init__(
+        self, indices: ArrayLike | Sequence[int], times: ArrayLike | Sequence[float], *, size: int, counts: bool = False
+    ):
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 0 <= size < 2**31 - 64:
             raise ValueError(f"size is {size!r}; expected a number of cells, at least 0")
         cells, when = _vector("indices", indices), _vector("times", times)
@@ -161,7 +163,7 @@ class SpikeTimes(AbstractNode):
         return {"spike": jnp.zeros(self.size, self._dtype)}
 
 
-def _vector(name: str, x: ArrayLike) -> Any:
+def _vector(name: str, x: ArrayLike | Sequence[float]) -> Any:
     """`x` as a vector; known numbers in NumPy, which keeps their precision."""
     known = known_values(x)
     if known is not None and known.dtype.kind not in "iuf":
