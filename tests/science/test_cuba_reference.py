@@ -9,7 +9,6 @@ import json
 
 import jax
 import numpy as np
-import pytest
 
 import neuropytree as npt
 
@@ -81,7 +80,6 @@ def _raster(net: npt.Network, state, duration: float) -> np.ndarray:
     return np.concatenate([np.asarray(sol.out["E.spike"]), np.asarray(sol.out["I.spike"])], axis=1)
 
 
-@pytest.mark.slow
 def test_statistics_agree_with_nest():
     steps, discard, rows = round(P["duration"] / P["dt"]), round(P["discard"] / P["dt"]), []
     for seed in range(4):

@@ -53,10 +53,7 @@ def receptors(p):
     return ports, lambda weight: "exc" if weight > 0 else "inh"
 
 
-SETS = ["a", pytest.param("b", marks=pytest.mark.slow), pytest.param("c", marks=pytest.mark.slow)]
-
-
-@pytest.mark.parametrize("key", SETS)
+@pytest.mark.parametrize("key", ["a", "b", "c"])
 @pytest.mark.parametrize("name", ["psc_exp_nest", "psc_two_nest", "psc_delta_nest"])
 def test_every_voltage_and_spike_of_nest(name, key):
     about, sets = load(name)
