@@ -1,12 +1,16 @@
 """What a node of a network is."""
 
 import abc
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
+from ._errors import listing
 from ._types import AbstractDynamics, State, Tick, find
 
 Add = Callable[[Array], Array]
@@ -127,3 +131,26 @@ class AbstractHalvedNode(AbstractNode):
 
     def advance(self, state: State, input: Any, tick: Tick) -> tuple[State, Mapping[str, Array]]:
         return self.send(self.move(state, input, tick), tick)
+
+
+def check_advanced(name: str, node: AbstractNode, done: Any) -> tuple[State, Mapping[str, Array]]:
+    """What the node called `name` has made of a step.
+
+    **Raises:** `TypeError` or `ValueError` unless it is a state, and the messages that it has declared.
+    """
+    if not isinstance(done, tuple) or len(done) != 2 or not isinstance(done[1], Mapping):
+        raise TypeError(
+            f"node '{name}', a {type(node).__name__}, makes {type(done).__name__} of a step; expected a pair of its "
+            "state and a dictionary of its messages"
+        )
+    sizes = {message: math.prod(jnp.shape(x)) for message, x in done[1].items()}
+    if sizes.keys() != node.messages.keys():
+        raise ValueError(
+            f"node '{name}', a {type(node).__name__}, sends {listing(sizes)}, and has declared {listing(node.messages)}"
+        )
+    for message, size in node.messages.items():
+        if sizes[message] != size and jax.sharding.get_abstract_mesh().empty:  # inside `shard_map` it is a part
+            raise ValueError(
+                f"the message '{message}' of node '{name}' has {sizes[message]} elements, and {size} were declared"
+            )
+    return done

@@ -45,10 +45,12 @@ SLOW = Path(__file__).parent / "slow.txt"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the tests of `slow.txt`. Where all tests are collected, each of its lines must be one."""
     listed = {line for line in SLOW.read_text().splitlines() if line and line[0] != "#"}
-    names = [item.nodeid.removeprefix("tests/") for item in items]
-    for item, name in zip(items, names, strict=True):
-        if name in listed or name.split("[")[0] in listed:
+    there = set()
+    for item in items:
+        name = item.nodeid.removeprefix("tests/")
+        known_as = {name, name.split("[")[0], name.split("::")[0]}
+        there |= known_as
+        if known_as & listed:
             item.add_marker(pytest.mark.slow)
-    there = {*names, *(name.split("[")[0] for name in names)}
     if {str(path) for path in config.args} in ({"tests"}, {str(SLOW.parent)}) and (gone := sorted(listed - there)):
         raise pytest.UsageError(f"tests/slow.txt names tests that aren't there: {', '.join(gone)}")

@@ -43,6 +43,7 @@ WITHIN = {
     ("_check", "_types"),
     ("_arguments", "_types"),
     ("_node", "_types"),
+    ("_node", "_errors"),
     ("_series", "_types"),
     ("_demo", "measure"),
     ("_demo", "visualize"),

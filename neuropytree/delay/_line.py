@@ -101,5 +101,6 @@ def check_line(name: str, line: Line, message: Array) -> None:
     if line.data.shape[1:] != message.shape or line.data.dtype != message.dtype:
         raise ValueError(
             f"the state's line of '{name}' holds {line.data.dtype.name}{list(line.data.shape[1:])}, and the message is "
-            f"{message.dtype.name}{list(message.shape)}: the state is that of another network; make one by init"
+            f"{message.dtype.name}{list(message.shape)}: the state is that of another network (make one by "
+            "init), or the node's silent() has another form than its messages"
         )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Key
 
 from .._check import as_dt, check_tick
 from .._errors import listing
-from .._node import AbstractHalvedNode, AbstractNode, Add
+from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
 from ._build import Route, build_pathway, route_of
@@ -261,7 +261,8 @@ class Network(AbstractDynamics):
             early = node.early if isinstance(node, AbstractHalvedNode) else frozenset()
             outside = sorted(port for port in early if f"{name}.{port}" in given)
             if not isinstance(node, AbstractHalvedNode) or not (ways or outside):
-                nodes[name], messages[name] = node.advance(state.nodes[name], given.get(name), now)
+                done = node.advance(state.nodes[name], given.get(name), now)
+                nodes[name], messages[name] = check_advanced(name, node, done)
                 continue
             moved = node.move(state.nodes[name], given.get(name), now)
             for way, route in ways:
@@ -271,7 +272,7 @@ class Network(AbstractDynamics):
                 moved = node.deliver(moved, route.port, add, now)
             for port in outside:
                 moved = node.deliver(moved, port, _adder(given[f"{name}.{port}"]), now)
-            nodes[name], messages[name] = node.send(moved, now)
+            nodes[name], messages[name] = check_advanced(name, node, node.send(moved, now))
         return nodes, messages, lines
 
     def _is_early(self, name: str, route: Route, dt: float) -> bool:

@@ -111,7 +111,10 @@ class Pathway(AbstractPathway):
 
     def carry(self, state: Any, message: Spikes, acc: Float[Array, " post"], tick: Tick) -> Float[Array, " post"]:
         del state, tick
-        return self.connect(message, acc)
+        if self.connect.weight.dtype == acc.dtype:
+            return self.connect(message, acc)
+        # weights keep their dtype, such as float32 beside states of float64: what they bring is as exact as they are
+        return acc + self.connect(message).astype(acc.dtype)
 
 
 def check_carried(name: str, got: Any, acc: Array) -> None:

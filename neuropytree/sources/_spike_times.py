@@ -97,24 +97,28 @@ class SpikeTimes(AbstractNode):
             raise ValueError("SpikeTimes.init needs dt (ms): spikes are sent in steps")
         dt = as_dt(dt)
         known = known_values(self.times)
+        late = 0.25 / jnp.finfo(self.times.dtype).eps  # steps at which a quarter of one is still told
         if known is None:
             ends = jnp.floor(self.times / dt + (0.5 + 1e-6))
             say = f"a time of SpikeTimes is in no step of {dt} ms: expected times above 0 ms, in steps below 2^31 - 1"
             ends = eqx.error_if(ends, jnp.any(~((ends > 0) & (ends < 2.0**31))), say)
-            say = (
-                f"a time of SpikeTimes is so late that {self.times.dtype} can't tell in which step of {dt} ms it is: "
-                "make the state outside of the transformation, where the times are known, or with jax_enable_x64"
-            )
-            late = 0.25 / jnp.finfo(self.times.dtype).eps  # a quarter of a step is still told
-            steps = eqx.error_if(ends, jnp.any(ends > late), say).astype(jnp.int32) - 1
+            steps = eqx.error_if(ends, jnp.any(ends > late), self._too_late(dt)).astype(jnp.int32) - 1
         else:
             self._check_steps(known, dt)
+            if (known / dt > late).any():
+                raise ValueError(self._too_late(dt))
             steps = jnp.asarray(delay_steps(known, dt) - 1, jnp.int32)
         order = jnp.lexsort((self.indices, steps))
         steps, cells = steps[order], self.indices[order]
         if not self.counts:
             steps = self._once(steps, cells, dt)
         return SpikeTimesState(steps=steps, cells=cells, position=jnp.zeros((), jnp.int32), dt=dt)
+
+    def _too_late(self, dt: float) -> str:
+        return (
+            f"a time of SpikeTimes is so late that {self.times.dtype} can't tell in which step of {dt} ms it is: make "
+            "the state before the times are given to JAX (by jax.jit, jax.device_put and so on), or with jax_enable_x64"
+        )
 
     def _check_steps(self, times: np.ndarray, dt: float) -> None:
         ends = times / dt

@@ -507,3 +507,65 @@ def test_everything_at_once_over_eight_devices():
     assert out.returncode == 0, out.stderr[-3000:]
     found = json.loads(out.stdout.splitlines()[-1])
     assert found["devices"] == 8 and found["worst"] < 1e-9
+
+
+class Sender(npt.AbstractNode):
+    size: int = eqx.field(static=True)
+    sends: object = eqx.field(static=True)
+
+    ports = property(lambda self: {"in": self.size})
+    messages = property(lambda self: {"out": self.size})
+
+    def init(self, *, dt=None, key=None):
+        return jnp.zeros(self.size)
+
+    def advance(self, state, input, tick):
+        return self.sends(state)
+
+    def deliver(self, state, port, add, tick):
+        return add(state)
+
+    def silent(self, state):
+        return {"out": state}
+
+
+@pytest.mark.parametrize(
+    ("sends", "match"),
+    [
+        (lambda x: None, "node 'N', a Sender, makes NoneType of a step; expected a pair of its state and"),
+        (lambda x: (x, x), "node 'N', a Sender, makes tuple of a step"),
+        (lambda x: (x, {}), r"node 'N', a Sender, sends \[\], and has declared \['out'\]"),
+        (lambda x: (x, {"out": x, "more": x}), r"sends \['more', 'out'\], and has declared \['out'\]"),
+        (lambda x: (x, {"out": x[:2]}), "the message 'out' of node 'N' has 2 elements, and 3 were declared"),
+        (lambda x: (x, {"out": x > 0}), r"line of 'N' holds float64\[3\], and the message is bool\[3\]: .*silent\(\)"),
+    ],
+)
+def test_a_node_that_breaks_its_word_is_named(sends, match):
+    projection = npt.Projection("N", "N.in", npt.connect.OneToOne(), delay=0.3)
+    net = npt.Network({"N": Sender(3, sends)}, {"N->N": projection})
+    with pytest.raises((TypeError, ValueError), match=match):
+        npt.simulate(net, net.init(dt=0.1), dt=0.1, duration=1.0)
+
+
+def test_float32_weights_in_a_network_of_float64():
+    """What they bring is the float32 product, added in float64."""
+    import scipy.sparse
+
+    matrix = scipy.sparse.random(30, 20, density=0.3, random_state=0, dtype=np.float32).tocsr()
+    receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.CUBA())
+    nodes = {
+        "S": npt.sources.SpikeTimes(np.arange(30), 1.0 + np.arange(30) % 3, size=30),
+        "N": npt.Population(npt.neurons.LIF(20), {"in": receptor}),
+    }
+    net = npt.Network(nodes, {"W": npt.Projection("S", "N.in", npt.connect.from_scipy(matrix), delay=0.2)})
+    assert net.pathways["W"].connect.weight.dtype == np.float32
+    g = npt.simulate(net, net.init(dt=0.1), dt=0.1, duration=1.3, record=["N.in.g"]).out["N.in.g"]
+    assert g.dtype == np.float64
+    np.testing.assert_allclose(g[11], matrix.toarray()[::3].sum(0), rtol=1e-6)
+
+
+def test_times_that_float32_has_already_taken_are_refused():
+    with jax.enable_x64(False):
+        late = npt.sources.SpikeTimes(0, 600_000.0 + 0.025 * np.arange(5), size=1)
+        with pytest.raises(ValueError, match="so late that float32 can't tell in which step of 0.025 ms it is"):
+            jax.device_put(late).init(dt=0.025)
