@@ -5,6 +5,7 @@ optimisation, which takes two thirds of the time. `XLA_FLAGS= python -m pytest` 
 """
 
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault(
@@ -44,13 +45,15 @@ SLOW = Path(__file__).parent / "slow.txt"
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the tests of `slow.txt`. Where all tests are collected, each of its lines must be one."""
-    listed = {line for line in SLOW.read_text().splitlines() if line and line[0] != "#"}
-    there = set()
-    for item in items:
-        name = item.nodeid.removeprefix("tests/")
-        known_as = {name, name.split("[")[0], name.split("::")[0]}
-        there |= known_as
-        if known_as & listed:
+    lines = [line for line in SLOW.read_text().splitlines() if line and line[0] != "#"]
+    patterns = {line: re.compile(re.escape(line).replace(r"\*", ".*")) for line in lines}
+    names = {item.nodeid.removeprefix("tests/"): item for item in items}
+    for name, item in names.items():
+        known_as = (name, name.split("[")[0], name.split("::")[0])
+        if any(pattern.fullmatch(one) for pattern in patterns.values() for one in known_as):
             item.add_marker(pytest.mark.slow)
-    if {str(path) for path in config.args} in ({"tests"}, {str(SLOW.parent)}) and (gone := sorted(listed - there)):
-        raise pytest.UsageError(f"tests/slow.txt names tests that aren't there: {', '.join(gone)}")
+    if {str(path) for path in config.args} in ({"tests"}, {str(SLOW.parent)}):
+        there = {one for name in names for one in (name, name.split("[")[0], name.split("::")[0])}
+        gone = [line for line, pattern in patterns.items() if not any(map(pattern.fullmatch, there))]
+        if gone:
+            raise pytest.UsageError(f"tests/slow.txt names tests that aren't there: {', '.join(gone)}")
