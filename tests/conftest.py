@@ -6,12 +6,26 @@ optimisation, which takes two thirds of the time. `XLA_FLAGS= python -m pytest` 
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=1",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
 )
+
+
+def _known(flags: tuple[str, ...]) -> bool:
+    """Whether this XLA has those flags; one that it hasn't ends the process. They come and go with its versions."""
+    program = [sys.executable, "-c", "import jax; jax.devices()"]
+    return subprocess.run(program, env=os.environ | {"XLA_FLAGS": " ".join(flags)}, capture_output=True).returncode == 0
+
+
+if "XLA_FLAGS" not in os.environ:  # processes of xdist are given it
+    known = _known(QUICK_TO_COMPILE)
+    os.environ["XLA_FLAGS"] = " ".join(flag for flag in QUICK_TO_COMPILE if known or _known((flag,)))
 
 import jax  # noqa: E402  after the flags
 import pytest  # noqa: E402
