@@ -66,7 +66,12 @@ class _Form:
 
     def __init__(self, tree: Any):
         leaves, self.structure = jax.tree.flatten(tree)
-        self.leaves: list[Any] = [jax.ShapeDtypeStruct(x.shape, x.dtype) if eqx.is_array(x) else x for x in leaves]
+        self.leaves: list[Any] = [
+            jax.ShapeDtypeStruct(x.shape, jax.dtypes.canonicalize_dtype(x.dtype, allow_extended_dtype=True))
+            if eqx.is_array(x)
+            else x
+            for x in leaves
+        ]
         self.key: tuple[Hashable, ...] = (
             self.structure,
             *((x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x for x in self.leaves),
