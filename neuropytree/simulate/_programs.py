@@ -1,8 +1,8 @@
 """Which compiled program makes a run.
 
 XLA's CPU backend may divide a single loop among threads. Handing over to another thread takes longer than the loop of a
-few thousand neurons, so below a measured amount of work in a step the program is compiled without. The bits are the
-same. (Kernels of the operators decide by themselves, in each call.)
+few thousand neurons, so below a measured amount of work in the loops of a step the program is compiled without. The
+bits are the same. (Kernels of the operators decide by themselves, in each call.)
 """
 
 import functools
@@ -21,8 +21,10 @@ from ._inputs import closes_over_tracers
 from ._run import Done, Run
 
 _SERIAL = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
-# operations of one step, counted by `_work`, above which two threads are quicker than one
-_WORTH = 3e6
+# operations of a loop, counted by `_work`, above which two threads are quicker than one. Measured on two cores: cells
+# with channels from 2 500 on, leaky ones from 250 000, and the E/I network of the benchmarks, whose loops are short
+# and wait for memory, from 100 000.
+_WORTH = 5e5
 # how many additions take the time of one of these
 _COSTS = dict.fromkeys(("div", "sqrt", "rsqrt"), 4)
 _COSTS = _COSTS | dict.fromkeys(("exp", "log", "expm1", "log1p", "tanh", "sin", "cos", "logistic"), 12)
@@ -85,12 +87,13 @@ class _Form:
 
 
 def is_small(run: Run, state: State) -> bool:
-    """Whether a step has so little work that the loops of its program are better not divided among threads."""
-    return jax.default_backend() == "cpu" and _count(_Form((run, state))) < _WORTH
+    """Whether the loops of a step have so little work that they are better not divided among threads."""
+    return jax.default_backend() == "cpu" and _mean_work(_Form((run, state))) < _WORTH
 
 
 @functools.lru_cache(maxsize=1024)
-def _count(form: _Form) -> float:
+def _mean_work(form: _Form) -> float:
+    """The work of a step in each stretch between two kernels, of which XLA makes one loop or a few."""
     run, state = jax.tree.unflatten(form.structure, form.leaves)
     dynamic, static = eqx.partition((run, state), lambda x: isinstance(x, jax.ShapeDtypeStruct))
 
@@ -101,20 +104,24 @@ def _count(form: _Form) -> float:
         arrays = (new, output, [taken.observe(new, output) for taken in run.recording.taken(run.model)])
         return eqx.filter(arrays, eqx.is_array)
 
-    return _work(jax.make_jaxpr(step)(dynamic).jaxpr)
+    work, kernels = _work(jax.make_jaxpr(step)(dynamic).jaxpr)
+    return work / (kernels + 1)
 
 
-def _work(jaxpr: Any) -> float:
-    """Elementwise operations of a program, in units of an addition. What the kernels of the operators do isn't
-    counted, nor what a loop does after its first time."""
-    total = 0.0
+def _work(jaxpr: Any) -> tuple[float, int]:
+    """Elementwise operations of a program, in units of an addition, and its kernels, whose work isn't counted; nor is
+    what a loop does after its first time."""
+    work, kernels = 0.0, 0
     for equation in jaxpr.eqns:
         for inner in _inner(equation.params):
-            total += _work(inner)
-        if not equation.primitive.name.startswith("npt_"):
+            more, called = _work(inner)
+            work, kernels = work + more, kernels + called
+        if equation.primitive.name.startswith("npt_"):
+            kernels += 1
+        else:
             size = max((x.aval.size for x in equation.outvars if hasattr(x.aval, "size")), default=0)
-            total += size * _COSTS.get(equation.primitive.name, 1)
-    return total
+            work += size * _COSTS.get(equation.primitive.name, 1)
+    return work, kernels
 
 
 def _inner(params: dict[str, Any]) -> list[Any]:
