@@ -5,12 +5,11 @@ import dataclasses
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._types import Drive, Parameter, parameter
-from ..integrate import Linear, Relaxation
+from ..integrate import Linear, Relaxation, depends
 from ..ions import Pool
 
 Gates = dict[str, Array]
@@ -45,6 +44,10 @@ class AbstractChannel(eqx.Module):
     def drive(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Drive:
         """The current i - g v (µA/cm², inward positive): right at `v`, and a tangent there where it is curved."""
 
+    def follows(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> bool:
+        """Whether its `drive` depends on the voltage at once, beside what the gates do."""
+        return depends(lambda v: self.drive(v, gates, ions), v)
+
     def init(self, v: Float[Array, "..."], ions: Pools) -> Gates:
         """The gates at rest at the voltage `v`. To be given by channels whose gates depend on one another."""
         kinetics = self.kinetics(v, {}, ions)
@@ -56,10 +59,8 @@ class AbstractOhmic(AbstractChannel):
 
     A subclass has the fields it needs, and gives `kinetics` and `conductance`.
 
-    Class attributes: `reads` and `carries`, as in `AbstractChannel`, and
-
-    - `instantaneous`: whether the conductance depends on the voltage itself, beside the gates. The slope is then
-      taken by differentiation.
+    Class attributes: `reads` and `carries`, as in `AbstractChannel`. The conductance may depend on the voltage itself,
+    beside the gates: for gates that open at once.
 
     **Arguments:**
 
@@ -86,7 +87,6 @@ class AbstractOhmic(AbstractChannel):
         ```
     """
 
-    instantaneous: ClassVar[bool] = False
     e: Parameter = parameter(None)
 
     def __check_init__(self) -> None:
@@ -109,12 +109,8 @@ class AbstractOhmic(AbstractChannel):
         return ions[self.carries].e if self.e is None else self.e  # pyright: ignore
 
     def drive(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Drive:
-        e = self.reversal(ions)
-        if not self.instantaneous:
-            g = self.conductance(v, gates, ions)
-            return Drive(g * e, g)
-        current, slope = jax.jvp(lambda v: self.conductance(v, gates, ions) * (e - v), (v,), (jnp.ones_like(v),))
-        return Drive(current - slope * v, -slope)
+        e, g = self.reversal(ions), self.conductance(v, gates, ions)
+        return Drive(g * e, g)
 
 
 def _rest(k: Relaxation | Linear) -> Array:

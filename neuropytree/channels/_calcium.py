@@ -173,7 +173,6 @@ class ICaT_De1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    instantaneous: ClassVar[bool] = True
     g: Parameter = parameter(2.0)
     v_sh: Parameter = parameter(0.0)
     celsius: Parameter = parameter(36.0)
@@ -339,7 +338,6 @@ class ICa_ML1981(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    instantaneous: ClassVar[bool] = True
     g: Parameter = parameter(4.4)
     v_1: Parameter = parameter(-1.2)
     v_2: Parameter = parameter(18.0)

@@ -40,7 +40,6 @@ class INa_PR1994(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    instantaneous: ClassVar[bool] = True
     g: Parameter = parameter(30.0)
     v_sh: Parameter = parameter(-60.0)
 

@@ -181,7 +181,6 @@ class INa_WB1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    instantaneous: ClassVar[bool] = True
     g: Parameter = parameter(35.0)
     phi: Parameter = parameter(5.0)
 

@@ -3,9 +3,11 @@
 from ._adaptive import Adaptive as Adaptive
 from ._base import AbstractField as AbstractField
 from ._base import AbstractStepper as AbstractStepper
+from ._base import Chord as Chord
 from ._base import Linear as Linear
 from ._base import Relaxation as Relaxation
 from ._diffrax import Diffrax as Diffrax
+from ._elementwise import depends as depends
 from ._euler_maruyama import EulerHeun as EulerHeun
 from ._euler_maruyama import EulerMaruyama as EulerMaruyama
 from ._euler_maruyama import StochasticHeun as StochasticHeun
@@ -41,6 +43,7 @@ from ._pairs import CashKarp as CashKarp
 from ._pairs import DormandPrince as DormandPrince
 from ._pairs import HeunEuler as HeunEuler
 from ._sdeint import sdeint as sdeint
+from ._secant import secant as secant
 from ._srk import SRK1W1 as SRK1W1
 from ._srk import SRK2W1 as SRK2W1
 from ._tableau import ButcherTableau as ButcherTableau

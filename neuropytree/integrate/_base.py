@@ -1,6 +1,7 @@
 """What a stepper is, and what it asks of the thing that it advances."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -23,6 +24,23 @@ class Linear(eqx.Module):
 
     a: Array
     b: Array
+
+
+class Chord(Linear):
+    r"""The coefficients of a variable that is not linear in itself: $\dot y = a y + b$ holds at this value of it alone.
+
+    So it is for a voltage, $C \dot v = \sum_k g_k\,(E_k - v)$, if a conductance follows it at once. An exponential step
+    holds the coefficients that `secant` makes of them. Steps of any length are bounded if $-a$ is never negative, as a
+    conductance is.
+
+    **Arguments:** `a` and `b` as for `Linear`, at this value; and
+
+    - `fixed`: the part of them that doesn't depend on the variable.
+    - `moving`: the other part, at a value.
+    """
+
+    fixed: Linear
+    moving: Callable[[Array], Linear] = eqx.field(static=True)
 
 
 class Relaxation(eqx.Module):

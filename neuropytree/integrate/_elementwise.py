@@ -47,7 +47,20 @@ def independent_elements(function: Callable[..., Any], xs: list[Array]) -> bool:
 
 
 def depends(function: Callable[[Any], PyTree], x: PyTree) -> bool:
-    """Whether `function(x)` makes any use of the values in `x`, as far as its traced operations tell."""
+    """Whether `function(x)` makes any use of the values in `x`, as far as its traced operations tell.
+
+    **Arguments:**
+
+    - `function`: from arrays to arrays.
+    - `x`: a tree of arrays, or of their shapes and dtypes.
+
+    !!! example
+
+        ```python
+        import jax.numpy as jnp, neuropytree as npt
+        npt.integrate.depends(lambda v: 0.1 * jnp.ones_like(v), jnp.zeros(3))  # False
+        ```
+    """
     return any(dependence(function, x))
 
 

@@ -12,9 +12,10 @@ from .._math import exprel, fast_expm1
 from .._stream import Source
 from .._types import Scalar
 from ..ops import fence
-from ._base import AbstractField, AbstractStepper, Linear, Relaxation, called, refuse_noise
+from ._base import AbstractField, AbstractStepper, Chord, Linear, Relaxation, called, refuse_noise
 from ._elementwise import require_elementwise
 from ._noise import AbstractSDEStepper, Calculus, noise_of
+from ._secant import secant
 
 
 def _advanced(
@@ -23,6 +24,7 @@ def _advanced(
     t: Scalar,
     y: PyTree,
     u: Any,
+    dt: Scalar,
     move: Callable[[int, Array, Linear | Relaxation], Array],
 ) -> PyTree:
     """`y` with variable `n` replaced by `move(n, variable, coefficients)`, in the order of `field.sequence()`."""
@@ -31,7 +33,11 @@ def _advanced(
     for turn in sorted(set(turns)):
         mine = [n for n, other in enumerate(turns) if other == turn]
         coefficients = _coefficients(stepper, field, t, leaves, structure, u, mine)
-        moved = [move(n, leaves[n], c) for n, c in zip(mine, coefficients, strict=True)]
+        held = [
+            secant(c.fixed, c.moving, leaves[n], dt) if isinstance(c, Chord) else c
+            for n, c in zip(mine, coefficients, strict=True)
+        ]
+        moved = [move(n, leaves[n], c) for n, c in zip(mine, held, strict=True)]
         if turn != max(turns):
             # what moves next needs these several times: the fence makes them once
             moved = fence(*moved)
@@ -109,8 +115,9 @@ class ExponentialEuler(AbstractStepper):
 
     $$y(t + \Delta t) = y + \Delta t\,\frac{e^{a \Delta t} - 1}{a \Delta t}\,(a y + b).$$
 
-    Exact where the field declares `linear`; order 1 elsewhere, the variable being linearised in itself by forward mode.
-    That needs each element's derivative to depend on that element alone within its variable.
+    Exact where the field declares a `Linear` or a `Relaxation`; of order 2, and bounded, where it declares a `Chord`,
+    whose coefficients become those of `secant`; order 1 elsewhere, the variable being linearised in itself by forward
+    mode. That needs each element's derivative to depend on that element alone within its variable.
 
     Where the field says so (`sequence`), some variables move first and the others then see them: with gates before the
     voltage this is the classical staggered scheme, of order 2 in the voltage.
@@ -141,7 +148,7 @@ class ExponentialEuler(AbstractStepper):
     ) -> tuple[PyTree, Any]:
         del key
         refuse_noise(self, field, t, y, u)
-        return _advanced(self, field, t, y, u, lambda n, leaf, c: relaxed(leaf, c, dt)), state
+        return _advanced(self, field, t, y, u, dt, lambda n, leaf, c: relaxed(leaf, c, dt)), state
 
 
 class ExponentialEulerMaruyama(AbstractSDEStepper):
@@ -180,4 +187,4 @@ class ExponentialEulerMaruyama(AbstractSDEStepper):
             slope = -c.rate if isinstance(c, Relaxation) else c.a
             return new + increment * jnp.sqrt(exprel(2 * dt * slope))
 
-        return _advanced(self, field, t, y, u, move)
+        return _advanced(self, field, t, y, u, dt, move)

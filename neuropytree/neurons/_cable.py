@@ -159,21 +159,42 @@ class CableMembrane(AbstractMembrane):
             for name, c in self.channels.items()
         }
 
-    def currents(self, y: CompartmentsState) -> tuple[Drive, dict[str, Array]]:
-        """What flows through all channels in each compartment (µA/cm², mS/cm²), and the part each ion carries."""
+    def drives(self, y: CompartmentsState, channels: Sequence[str]) -> dict[str, Drive]:
+        """What flows through some of the channels, where they are (µA/cm², mS/cm²)."""
         pools = self.pools(y.ions)
-        zero = jnp.zeros_like(y.voltages)
-        i, g, inward = zero, zero, dict.fromkeys(self.ions, zero)
-        for name, channel in self.channels.items():
-            v = self._of(y.voltages, name)
-            drive = channel.drive(v, y.channels[name], self._seen(pools, name))
-            i += self._spread(drive.i, v.shape, name)
+        return {
+            name: self.channels[name].drive(self._of(y.voltages, name), y.channels[name], self._seen(pools, name))
+            for name in channels
+        }
+
+    def following(self, y: CompartmentsState) -> list[str]:
+        """The channels whose conductance follows the voltage at once."""
+        pools = self.pools(y.ions)
+        return [
+            name
+            for name, c in self.channels.items()
+            if c.follows(self._of(y.voltages, name), y.channels[name], self._seen(pools, name))
+        ]
+
+    def together(self, drives: dict[str, Drive], v: Float[Array, "... n"]) -> Drive:
+        """Some channels' drives in all compartments."""
+        i, g = jnp.zeros_like(v), jnp.zeros_like(v)
+        for name, drive in drives.items():
+            shape = self._of(v, name).shape
+            i += self._spread(drive.i, shape, name)
             if drive.g is not None:
-                g += self._spread(drive.g, v.shape, name)
-            if channel.carries in inward:
-                current = drive.i if drive.g is None else drive.i - drive.g * v
-                inward[channel.carries] += self._spread(current, v.shape, name)
-        return Drive(i, g), {name: taken(x, self.places("ion")[name]) for name, x in inward.items()}
+                g += self._spread(drive.g, shape, name)
+        return Drive(i, g)
+
+    def inward(self, drives: dict[str, Drive], v: Float[Array, "... n"]) -> dict[str, Array]:
+        """The current that each ion carries, in the compartments that have it (µA/cm²)."""
+        inward = dict.fromkeys(self.ions, jnp.zeros_like(v))
+        for name, drive in drives.items():
+            carried, at = self.channels[name].carries, self._of(v, name)
+            if carried in inward:
+                current = drive.i if drive.g is None else drive.i - drive.g * at
+                inward[carried] += self._spread(current, at.shape, name)
+        return {name: taken(x, self.places("ion")[name]) for name, x in inward.items()}
 
     def ion_kinetics(self, y: CompartmentsState, inward: dict[str, Array]) -> dict[str, dict[str, Linear | Relaxation]]:
         """How the variables of each ion move with the currents `inward`."""
@@ -193,6 +214,31 @@ class CableMembrane(AbstractMembrane):
         g = area * channels.g if u.g is None else area * channels.g + reach * u.g
         return Drive(area * channels.i + reach * u.i, g)
 
+    def capacity(self) -> Array:
+        """Of whole compartments (µF/cm², times µm²); of branch points 1, which is of no account."""
+        whole = self.area * self.c_m
+        if not self.branch_points:
+            return whole
+        return jnp.where(jnp.asarray(self._with_membrane()), whole, 1)
+
+    def coefficients(self, channels: Drive, u: Drive) -> Linear:
+        """How channels and the input `u` move each voltage, if their conductances stay."""
+        total, capacity = self.totals(channels, u), self.capacity()
+        assert total.g is not None
+        return Linear(-total.g / capacity, total.i / capacity)
+
+    def coupling(self, v: Float[Array, "... n"]) -> Linear:
+        """How the neighbours of each compartment move its voltage, if theirs stay."""
+        g, x = self.links(v), columns(v)
+        capacity = columns(jnp.broadcast_to(self.capacity(), v.shape))
+        whole = (g + self.tree.gathered(g)) / capacity
+        towards = whole * x - self.tree.outflow(g, x) / capacity
+        return Linear(rows(-whole, v.shape), rows(towards, v.shape))
+
+    def links(self, v: Float[Array, "... n"]) -> Float[Array, "n m"]:
+        """The conductance between each compartment and its parent (mS/cm², times µm²)."""
+        return columns(SIEMENS * jnp.broadcast_to(self.g_axial, v.shape)).at[0].set(0)
+
     def balanced(self, v: Float[Array, "... n"]) -> Float[Array, "... n"]:
         """`v` with the voltages of branch points put where no current is left over."""
         if not self.branch_points:
@@ -208,10 +254,10 @@ class CableMembrane(AbstractMembrane):
         del t
         y = CompartmentsState(voltages=self.balanced(y.voltages), channels=y.channels, ions=y.ions)
         v, u = y.voltages, self.received(u, y.voltages.shape[:-1])
-        channels, inward = self.currents(y)
-        total = self.totals(channels, u)
-        axial = self.tree.outflow(columns(SIEMENS * jnp.broadcast_to(self.g_axial, v.shape)).at[0].set(0), columns(v))
-        rate = (total.i - total.g * v - rows(axial, v.shape)) / (self.area * self.c_m)  # pyright: ignore
+        drives = self.drives(y, list(self.channels))
+        total, inward = self.totals(self.together(drives, v), u), self.inward(drives, v)
+        axial = self.tree.outflow(self.links(v), columns(v))
+        rate = (total.i - total.g * v - rows(axial, v.shape)) / self.capacity()  # pyright: ignore
         return CompartmentsState(
             voltages=self.balanced(rate),
             channels=_slopes(self.kinetics(y), y.channels),

@@ -11,7 +11,7 @@ from .._arguments import check_kind, real
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
-from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
+from ..integrate import AbstractStepper, Chord, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
 from ..ions import AbstractIon, Pool
 from ..surrogate import AbstractSurrogate, PiecewiseExp
 from ._base import check_shapes, normalise_size
@@ -94,12 +94,24 @@ class ConductanceMembrane(AbstractMembrane):
         for name, channel in self.channels.items():
             if channel.carries in inward:
                 inward[channel.carries] += _at(currents[name], y.v)
-        reciprocal = 1 / self.c_m
-        g = jnp.zeros_like(y.v) if total.g is None else total.g
-        v = Linear(jnp.broadcast_to(-g * reciprocal, y.v.shape), total.i * reciprocal)
+        v = self._rates(total, y.v)
+        following = [name for name, c in self.channels.items() if c.follows(y.v, y.channels[name], pools)]
+        if following:
+            others = sum((x for name, x in currents.items() if name not in following), start=u)
+
+            def moving(v: Array) -> Linear:
+                drives = [self.channels[name].drive(v, y.channels[name], pools) for name in following]
+                return self._rates(sum(drives[1:], start=drives[0]), v)
+
+            v = Chord(v.a, v.b, fixed=self._rates(others, y.v), moving=moving)
         channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
         ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
         return ConductanceState(v=v, channels=channels, ions=ions)  # pyright: ignore[reportArgumentType]
+
+    def _rates(self, drive: Drive, v: Array) -> Linear:
+        reciprocal = 1 / self.c_m
+        g = jnp.zeros_like(v) if drive.g is None else drive.g
+        return Linear(jnp.broadcast_to(-g * reciprocal, v.shape), drive.i * reciprocal)
 
     def vector_field(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
         def slope(k: Linear | Relaxation, x: Array) -> Array:

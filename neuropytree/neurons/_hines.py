@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
-from .._types import Scalar
-from ..integrate import AbstractField, AbstractStepper, relaxed
+from .._types import Drive, Scalar
+from ..integrate import AbstractField, AbstractStepper, Linear, relaxed, secant
 from ._cable import SIEMENS, CableMembrane, CompartmentsState, columns, rows
 from ._tactics import once
 
@@ -22,7 +22,8 @@ class Hines(AbstractStepper):
     A_k\,(i_k - g_k v_k')$$
 
     by elimination from the leaves to the root, in a time proportional to the number of compartments, and ions move with
-    the new gates and the old voltages. Currents that are curved in the voltage stand for their tangents.
+    the new gates and the old voltages. Channels whose conductance follows the voltage at once stand for the line that
+    `integrate.secant` makes of them, which never points upwards: so no step runs away.
 
     - Order 1 is the backward Euler method, $\theta = 1$: each voltage is $v_k'$. Differences between compartments decay
       at any step, as they should.
@@ -74,20 +75,30 @@ class Hines(AbstractStepper):
         # the voltages use each gate several times
         channels = once(_like(relaxed(y.channels, field.kinetics(y), dt), y.channels))
         now = CompartmentsState(voltages=y.voltages, channels=channels, ions=y.ions)
-        currents, inward = field.currents(now)
-        v = y.voltages
-        total = field.totals(currents, field.received(u, v.shape[:-1]))
-        assert total.g is not None
-        step = dt if self.order == 1 else dt / 2
-        store = field.membrane_of(field.area) * field.c_m / step
-        own = jnp.broadcast_to(total.g + store, v.shape)
-        load = jnp.broadcast_to(total.i + store * v, v.shape)
+        v, received = y.voltages, field.received(u, y.voltages.shape[:-1])
         g = SIEMENS * field.g_axial
         links = jnp.broadcast_to(g, (*g.shape[:-1], v.shape[-1]))
         links = links if links.size == v.shape[-1] else jnp.broadcast_to(links, v.shape)
+
+        drives, following = field.drives(now, list(field.channels)), field.following(now)
+        others = {name: drive for name, drive in drives.items() if name not in following}
+        line = field.coefficients(field.together(others, v), received)
+        if following:
+
+            def moving(v: Array) -> Linear:
+                at = CompartmentsState(voltages=v, channels=channels, ions=y.ions)
+                return field.coefficients(field.together(field.drives(at, following), v), Drive(jnp.zeros(())))
+
+            held = secant(line, moving, v, dt, extra=field.coupling(v))
+            line = Linear(-held.rate, held.rate * held.rest)
+        step = dt if self.order == 1 else dt / 2
+        capacity = field.membrane_of(field.capacity())
+        own = jnp.broadcast_to(capacity * (1 / step - line.a), v.shape)
+        load = jnp.broadcast_to(capacity * (line.b + v / step), v.shape)
         new = rows(field.tree.solve(columns(own), columns(links), columns(load)), v.shape)
         if self.order == 2:
             new = 2 * new - v
+        inward = field.inward(drives, v)
         ions = once(_like(relaxed(y.ions, field.ion_kinetics(now, inward), dt), y.ions))
         return CompartmentsState(voltages=new, channels=channels, ions=ions), state
 

@@ -42,7 +42,6 @@ class Persistent(AbstractOhmic):
 
     g: float = 0.6
     carries = "na"
-    instantaneous = True
 
     def kinetics(self, v, gates, ions):
         return {"h": inf_tau(jax.nn.sigmoid(-(v + 48.0) / 6.0), 40.0 + 20.0 / jnp.cosh((v + 40.0) / 20.0), phi=2.0)}

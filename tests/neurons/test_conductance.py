@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 import neuropytree as npt
 from neuropytree.channels import IK_HH1952, IL, AbstractChannel, IAHP_De1994, ICaT_HM1992, INa_HH1952
-from neuropytree.integrate import Linear, Relaxation
+from neuropytree.integrate import Chord, Linear, Relaxation
 from neuropytree.neurons import HH, ConductanceCell, ConductanceState, ThalamicRelay, WangBuzsaki
 
 
@@ -42,7 +42,8 @@ def test_without_any_conductance_the_voltage_integrates():
 
 
 def test_declared_coefficients_agree_with_the_field():
-    """In value, and in slope for the voltage and the gates, by automatic differentiation of the joint field."""
+    """In value, and in slope for the gates, and the voltage where no conductance follows it at once, by automatic
+    differentiation of the joint field; and a chord's two parts are the whole."""
     cell, u = ThalamicRelay(3), npt.Drive(jnp.asarray(1.0), jnp.asarray(0.2))
     cells = {"relay": cell, "instantaneous": WangBuzsaki(3)}
     for cell in cells.values():
@@ -58,7 +59,11 @@ def test_declared_coefficients_agree_with_the_field():
             value, slope = (out[n] for out in jax.jvp(field, (leaves,), (tangents,)))
             a, b = (-c.rate, c.rate * c.rest) if isinstance(c, Relaxation) else (c.a, c.b)
             np.testing.assert_allclose(a * leaves[n] + b, value, rtol=1e-9, atol=1e-12)
-            if "ions" not in path:  # the current that feeds a concentration is held
+            if isinstance(c, Chord):
+                there = c.moving(leaves[n])
+                np.testing.assert_allclose(c.fixed.a + there.a, a, rtol=1e-12)
+                np.testing.assert_allclose(c.fixed.b + there.b, b, rtol=1e-12)
+            elif "ions" not in path:  # the current that feeds a concentration is held
                 np.testing.assert_allclose(np.broadcast_to(a, slope.shape), slope, rtol=1e-9, atol=1e-12)
 
 
