@@ -18,7 +18,7 @@ def fast_exp(x: Inexact[Array, "..."], bound: float | None = None) -> Inexact[Ar
     if x.dtype != jnp.float32:
         limit = 700.0 if bound is None else bound
         # the bounds after it are what keeps XLA from merging
-        return jnp.clip(jnp.exp(x), math.exp(-limit), math.exp(limit))
+        return jnp.clip(jnp.exp(jnp.clip(x, -limit, limit)), math.exp(-limit), math.exp(limit))
     limit = 87.0 if bound is None else bound
     return _exp32(jnp.clip(x, -limit, limit))
 
@@ -156,7 +156,7 @@ def linoid(x: Inexact[Array, "..."], decay: Inexact[Array, "..."] | None = None)
     """
     x = jnp.asarray(x)
     if decay is None:
-        decay = fast_exp(-x)
+        decay = shared_exp(-x, 1)
     terms = 10 if x.dtype == jnp.float64 else 4
     small = jnp.abs(x) < 1
     near, below = jnp.where(small, x, 0), jnp.where(small, 1, 1 - decay)
@@ -173,3 +173,16 @@ def shared_exp(x: Inexact[Array, "..."], power: int) -> Inexact[Array, "..."]:
     Held where that power would leave the dtype's range: at |x| = 80 / `power` in float32, 700 / `power` in float64.
     """
     return fast_exp(x, (700 if x.dtype == jnp.float64 else 80) / power)
+
+
+def held_exp(x: Inexact[Array, "..."], power: int = 3) -> Inexact[Array, "..."]:
+    """$e^x$, held where that power of it would leave the dtype's range: rates made of it, and their derivatives, stay
+    finite at any voltage."""
+    x = jnp.asarray(x)
+    limit = (700 if x.dtype == jnp.float64 else 80) / power
+    return jnp.exp(jnp.clip(x, -limit, limit))
+
+
+def held_cosh(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
+    r"""$\cosh x$, held as `held_exp` is."""
+    return (held_exp(x) + held_exp(-x)) / 2

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
+from .._math import held_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -19,8 +20,8 @@ def _m4h(g: Parameter, gates: Gates) -> Array:
 
 def _kinetics(u: Array, m_inf: Array, phi: Parameter, until: float, plateau: float) -> dict[str, Relaxation]:
     """The time constants of Huguenard & McCormick, and their inactivation; that of `h` is `plateau` above `until`."""
-    tau_m = 1 / (jnp.exp((u + 35.8) / 19.7) + jnp.exp(-(u + 79.7) / 12.7)) + 0.37
-    fast = 1 / (jnp.exp((u + 46) / 5) + jnp.exp(-(u + 238) / 37.5))
+    tau_m = 1 / (held_exp((u + 35.8) / 19.7) + held_exp(-(u + 79.7) / 12.7)) + 0.37
+    fast = 1 / (held_exp((u + 46) / 5) + held_exp(-(u + 238) / 37.5))
     tau_h = jnp.where(u < until, fast, plateau)
     return {"m": inf_tau(m_inf, tau_m, phi), "h": inf_tau(sigmoid(-(u + 78) / 6), tau_h, phi)}
 
@@ -137,10 +138,10 @@ class IKA_CS1977(AbstractOhmic):
     phi: Parameter = parameter(1.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        m_inf = jnp.cbrt(0.0761 * jnp.exp(0.0314 * (v + 94.22)) / (1 + jnp.exp(0.0346 * (v + 1.17))))
-        tau_m = 0.3632 + 1.158 / (1 + jnp.exp(0.0497 * (v + 55.96)))
+        m_inf = jnp.cbrt(0.0761 * held_exp(0.0314 * (v + 94.22)) / (1 + held_exp(0.0346 * (v + 1.17))))
+        tau_m = 0.3632 + 1.158 / (1 + held_exp(0.0497 * (v + 55.96)))
         square = sigmoid(-0.0688 * (v + 53.3)) ** 2
-        tau_h = 1.24 + 2.678 / (1 + jnp.exp(0.0624 * (v + 50)))
+        tau_h = 1.24 + 2.678 / (1 + held_exp(0.0624 * (v + 50)))
         return {"m": inf_tau(m_inf, tau_m, self.phi), "h": inf_tau(square * square, tau_h, self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:

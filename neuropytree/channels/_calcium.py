@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import linoid
+from .._math import held_cosh, held_exp, linoid
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -19,8 +19,8 @@ def _m2h(g: Parameter, gates: Gates) -> Array:
 
 def _low_threshold(u: Array, celsius: Parameter) -> dict[str, Relaxation]:
     """The T current of Huguenard & McCormick."""
-    tau_m = 0.612 + 1 / (jnp.exp(-(u + 132) / 16.7) + jnp.exp((u + 16.8) / 18.2))
-    tau_h = jnp.where(u < -80, jnp.exp((u + 467) / 66.6), 28 + jnp.exp(-(u + 22) / 10.5))
+    tau_m = 0.612 + 1 / (held_exp(-(u + 132) / 16.7) + held_exp((u + 16.8) / 18.2))
+    tau_h = jnp.where(u < -80, held_exp((u + 467) / 66.6), 28 + held_exp(-(u + 22) / 10.5))
     m = inf_tau(sigmoid((u + 59) / 6.2), tau_m, q10(3.55, celsius, 24.0))
     return {"m": m, "h": inf_tau(sigmoid(-(u + 83) / 4), tau_h, q10(3.0, celsius, 24.0))}
 
@@ -137,8 +137,8 @@ class ICaT_HP1992(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        tau_m = 3 + 1 / (jnp.exp((u + 27) / 10) + jnp.exp(-(u + 102) / 15))
-        tau_h = 85 + 1 / (jnp.exp((u + 48) / 4) + jnp.exp(-(u + 407) / 50))
+        tau_m = 3 + 1 / (held_exp((u + 27) / 10) + held_exp(-(u + 102) / 15))
+        tau_h = 85 + 1 / (held_exp((u + 48) / 4) + held_exp(-(u + 407) / 50))
         m = inf_tau(sigmoid((u + 52) / 7.4), tau_m, q10(5.0, self.celsius, 24.0))
         return {"m": m, "h": inf_tau(sigmoid(-(u + 80) / 5), tau_h, q10(3.0, self.celsius, 24.0))}
 
@@ -179,7 +179,7 @@ class ICaT_De1996(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        tau = 30.8 + (211.4 + jnp.exp((u + 115.2) / 5)) * sigmoid(-(u + 86) / 3.2)
+        tau = 30.8 + (211.4 + held_exp((u + 115.2) / 5, 1)) * sigmoid(-(u + 86) / 3.2)
         return {"h": inf_tau(sigmoid(-(u + 83) / 4), tau, q10(3.0, self.celsius, 24.0))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
@@ -222,8 +222,8 @@ class ICaHT_Re1993(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u, phi = v - self.v_sh, q10(2.3, self.celsius, 23.0)
-        m = alpha_beta(0.209 * linoid((u + 27) / 3.8), 0.94 * jnp.exp((-75 - u) / 17), phi)
-        return {"m": m, "h": alpha_beta(0.000457 * jnp.exp((-13 - u) / 50), 0.0065 * sigmoid((u + 15) / 28), phi)}
+        m = alpha_beta(0.209 * linoid((u + 27) / 3.8), 0.94 * held_exp((-75 - u) / 17), phi)
+        return {"m": m, "h": alpha_beta(0.000457 * held_exp((-13 - u) / 50), 0.0065 * sigmoid((u + 15) / 28), phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return _m2h(self.g, gates)
@@ -264,8 +264,8 @@ class ICaL_IS2008(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        tau_m = 0.4 + 0.35 / jnp.cosh((u + 5) / 15)
-        tau_h = 300 + 50 / jnp.cosh((u + 40) / 9.5)
+        tau_m = 0.4 + 0.35 / held_cosh((u + 5) / 15)
+        tau_h = 300 + 50 / held_cosh((u + 40) / 9.5)
         m = inf_tau(sigmoid((u + 10) / 4), tau_m, q10(3.55, self.celsius, 24.0))
         return {"m": m, "h": inf_tau(sigmoid(-(u + 25) / 2), tau_h, q10(3.0, self.celsius, 24.0))}
 
@@ -306,7 +306,7 @@ class ICaN_IS2008(AbstractOhmic):
     phi: Parameter = parameter(1.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        tau = 1.6 + 1.35 / jnp.cosh((v + 55) / 15)
+        tau = 1.6 + 1.35 / held_cosh((v + 55) / 15)
         return {"m": inf_tau(sigmoid((v + 43) / 5.2), tau, self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:

@@ -3,11 +3,10 @@
 import math
 from typing import ClassVar
 
-import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import linoid, shared_exp
+from .._math import held_cosh, held_exp, linoid, shared_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -170,7 +169,7 @@ class IK_WB1996(AbstractOhmic):
     phi: Parameter = parameter(5.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        return {"n": alpha_beta(0.1 * linoid((v + 34) / 10), 0.125 * jnp.exp(-(v + 44) / 80), self.phi)}
+        return {"n": alpha_beta(0.1 * linoid((v + 34) / 10), 0.125 * held_exp(-(v + 44) / 80), self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         square = gates["n"] * gates["n"]
@@ -206,7 +205,7 @@ class IK_CS1977(AbstractOhmic):
     phi: Parameter = parameter(1.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        return {"n": alpha_beta(0.2 * linoid((v + 45.7) / 10), 0.25 * jnp.exp(-(v + 55.7) / 80), self.phi)}
+        return {"n": alpha_beta(0.2 * linoid((v + 45.7) / 10), 0.25 * held_exp(-(v + 55.7) / 80), self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         square = gates["n"] * gates["n"]
@@ -247,7 +246,7 @@ class IK_ML1981(AbstractOhmic):
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         x = (v - self.v_3) / self.v_4
         # (1 + tanh x) / 2, without its cancellation
-        return {"n": Relaxation(self.phi * jnp.cosh(x / 2), sigmoid(2 * x))}
+        return {"n": Relaxation(self.phi * held_cosh(x / 2), sigmoid(2 * x))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return self.g * gates["n"]

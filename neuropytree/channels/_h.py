@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
+from .._math import held_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -41,7 +42,7 @@ class Ih_HM1992(AbstractOhmic):
     phi: Parameter = parameter(1.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        rate = jnp.exp(-0.086 * v - 14.59) + jnp.exp(0.0701 * v - 1.87)
+        rate = held_exp(-0.086 * v - 14.59) + held_exp(0.0701 * v - 1.87)
         return {"m": Relaxation(self.phi * rate, sigmoid(-(v + 75) / 5.5))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
@@ -105,7 +106,7 @@ class Ih_De1996(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        bell = 1000 / (jnp.exp((u + 71.5) / 14.2) + jnp.exp(-(u + 89) / 11.6))
+        bell = 1000 / (held_exp((u + 71.5) / 14.2) + held_exp(-(u + 89) / 11.6))
         rate = q10(3.0, self.celsius, 24.0) / (20 + bell)  # opening and closing together
         lock = self.k_4 / 0.01 * gates["bound"]
         leaving = rate + lock

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import linoid
+from .._math import held_exp, linoid
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -45,7 +45,7 @@ class INa_PR1994(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        return {"h": alpha_beta(0.128 * jnp.exp((17 - u) / 18), 4 * sigmoid((u - 40) / 5))}
+        return {"h": alpha_beta(0.128 * held_exp((17 - u) / 18), 4 * sigmoid((u - 40) / 5))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         u = v - self.v_sh
@@ -82,7 +82,7 @@ class IK_PR1994(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        return {"n": alpha_beta(0.08 * linoid((u - 35.1) / 5), 0.25 * jnp.exp(0.5 - 0.025 * u))}
+        return {"n": alpha_beta(0.08 * linoid((u - 35.1) / 5), 0.25 * held_exp(0.5 - 0.025 * u))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return self.g * gates["n"]
@@ -164,8 +164,8 @@ class IKC_PR1994(AbstractOhmic):
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
         # alpha over the total, e^((u - 10)/11) / 37.95: it reaches 1 at 49.999, where the source has 50
-        inf = jnp.exp(jnp.minimum((u - 10) / 11 - math.log(37.95), 0))
-        return {"c": Relaxation(2 * jnp.exp((6.5 - u) / 27), inf)}
+        inf = held_exp(jnp.minimum((u - 10) / 11 - math.log(37.95), 0))
+        return {"c": Relaxation(2 * held_exp((6.5 - u) / 27), inf)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return self.g * (gates["c"] * jnp.minimum(ions["ca"].c / 250, 1))

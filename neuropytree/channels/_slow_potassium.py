@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
+from .._math import held_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -15,8 +16,8 @@ from ._gates import alpha_beta, inf_tau
 def _k2(u: Array, phi: Parameter, plateau: float | None) -> dict[str, Relaxation]:
     """The kinetics of Huguenard & McCormick; `plateau` is the time constant of inactivation above -70 mV."""
     half = sigmoid((u + 43) / 17) ** 2
-    tau_m = 1 / (jnp.exp((u - 81) / 25.6) + jnp.exp(-(u + 132) / 18)) + 9.9
-    tau_h = 1 / (jnp.exp((u - 1329) / 200) + jnp.exp(-(u + 130) / 7.1)) + 120
+    tau_m = 1 / (held_exp((u - 81) / 25.6) + held_exp(-(u + 132) / 18)) + 9.9
+    tau_h = 1 / (held_exp((u - 1329) / 200) + held_exp(-(u + 130) / 7.1)) + 120
     tau_h = tau_h if plateau is None else jnp.where(u < -70, tau_h, plateau)
     return {"m": inf_tau(half * half, tau_m, phi), "h": inf_tau(sigmoid(-(u + 58) / 10.6), tau_h, phi)}
 
@@ -135,7 +136,7 @@ class IKNI_Ya1989(AbstractOhmic):
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
-        rate = (3.3 * jnp.exp((u + 35) / 20) + jnp.exp(-(u + 35) / 20)) / self.tau_max
+        rate = (3.3 * held_exp((u + 35) / 20) + held_exp(-(u + 35) / 20)) / self.tau_max
         return {"m": Relaxation(self.phi * rate, sigmoid((u + 35) / 10))}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:

@@ -3,11 +3,10 @@
 import math
 from typing import ClassVar
 
-import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import linoid, shared_exp
+from .._math import held_exp, linoid, shared_exp
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -185,11 +184,11 @@ class INa_WB1996(AbstractOhmic):
     phi: Parameter = parameter(5.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        return {"h": alpha_beta(0.07 * jnp.exp(-(v + 58) / 20), sigmoid((v + 28) / 10), self.phi)}
+        return {"h": alpha_beta(0.07 * held_exp(-(v + 58) / 20), sigmoid((v + 28) / 10), self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         alpha = linoid((v + 35) / 10)
-        m = alpha / (alpha + 4 * jnp.exp(-(v + 60) / 18))
+        m = alpha / (alpha + 4 * held_exp(-(v + 60) / 18))
         return self.g * (m * m * m * gates["h"])
 
 
@@ -223,8 +222,8 @@ class INa_CS1977(AbstractOhmic):
     phi: Parameter = parameter(1.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
-        m = alpha_beta(3.8 * linoid((v + 29.7) / 10), 15.2 * jnp.exp(-0.0556 * (v + 54.7)), self.phi)
-        return {"m": m, "h": alpha_beta(0.266 * jnp.exp(-(v + 48) / 20), 3.8 * sigmoid((v + 18) / 10), self.phi)}
+        m = alpha_beta(3.8 * linoid((v + 29.7) / 10), 15.2 * held_exp(-0.0556 * (v + 54.7)), self.phi)
+        return {"m": m, "h": alpha_beta(0.266 * held_exp(-(v + 48) / 20), 3.8 * sigmoid((v + 18) / 10), self.phi)}
 
     def conductance(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Array:
         return _m3h(self.g, gates)
