@@ -152,6 +152,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     within = jax.vmap(lambda x: event(s.t + (end - s.t) * x, interpolant.evaluate(s.t + (end - s.t) * x)))
     share, values = _with_top(share, jnp.stack([g0, *within(share[1:-1]), g1]), within)
     times = s.t + (end - s.t) * share
+    # an event that has just happened, and falls: has it been below zero, and is it back, before the first look?
+    falling = rises(p, field, s.t, s.y)
+    blind = ~s.armed & ~landing & ~s.held & (g0 + falling * (times[1] - s.t) < 0) & (values[1] >= 0)
+    keep, h = keep & ~blind, jnp.where(blind, times[1] - s.t, h)
     armed, hit, k = _first_crossing(s.armed, values)
     hit = hit & keep & ~landing & ~s.held & ~at_once
     left, right = times[k - 1], times[k]
@@ -178,10 +182,13 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         # whether the reset touches the event at all: seen at two states, since one may be reset to itself
         moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
         above = event(t, after) >= 0
+        # at zero, to rounding, and on the way down: as good as below, from then on
+        falling = rises(p, p.vector_field, t, after)
+        leaves = above & (falling < 0) & (event(t, after) <= -falling * p.root_tol)
         if p.crossings:
             left = jnp.where(moved, 0, 4 * jnp.abs(event(t, after)))
             return t, after, release, moved & ~above, jnp.zeros((), bool), left
-        return t, after, release, moved, moved & above, s.touch
+        return t, after, release, moved & ~leaves, moved & above & ~leaves, s.touch
 
     def none() -> Any:
         return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool), s.touch
