@@ -1,5 +1,6 @@
 """Arguments of models and of their parts, checked where they are given."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -44,6 +45,14 @@ def real(
             below = "" if least is None else f", at least {least:g}"
             raise ValueError(f"{name} is {_shown(known, wrong)}; expected {kind}{below}")
     return as_parameter(x)
+
+
+def check_parameters(module: Any) -> None:
+    """Checks the fields of `module` that are made by `parameter`, as `real` does; those that are `None` are let be."""
+    for f in dataclasses.fields(module):
+        value = getattr(module, f.name)
+        if "bounds" in f.metadata and value is not None:
+            real(value, f"{f.name} of {type(module).__name__}", **f.metadata["bounds"])
 
 
 def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -29,9 +29,16 @@ def as_parameter(x: ArrayLike) -> Array:
     return jnp.asarray(x, dtype=dtype)
 
 
-def parameter(default: float | None) -> Any:
-    """A field for a parameter that a keyword sets, made an array leaf; `None` stays `None`."""
-    return eqx.field(default=default, converter=lambda x: None if x is None else as_parameter(x), kw_only=True)
+def parameter(default: float | None, **bounds: Any) -> Any:
+    """A field for a parameter that a keyword sets, made an array leaf; `None` stays `None`. Its values are checked by
+    `check_parameters`, for which `bounds` are those of `real`."""
+    return eqx.field(default=default, converter=_leaf, kw_only=True, metadata={"bounds": bounds})
+
+
+def _leaf(x: Any) -> Any:
+    """`x` as a parameter; what is no number stays what it is, for a check that knows its name."""
+    is_number = isinstance(x, jax.Array) or np.asarray(x).dtype.kind in "biuf"
+    return as_parameter(x) if is_number else x
 
 
 class Tick(eqx.Module):

@@ -55,9 +55,9 @@ class IKA1_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(30.0)
+    g: Parameter = parameter(30.0, least=0)
     v_sh: Parameter = parameter(0.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -93,9 +93,9 @@ class IKA2_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(20.0)
+    g: Parameter = parameter(20.0, least=0)
     v_sh: Parameter = parameter(0.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -134,8 +134,8 @@ class IKA_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(47.7)
-    phi: Parameter = parameter(1.0)
+    g: Parameter = parameter(47.7, least=0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         m_inf = jnp.cbrt(0.0761 * held_exp(0.0314 * (v + 94.22)) / (1 + held_exp(0.0346 * (v + 1.17))))

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._arguments import check_parameters
 from .._types import Drive, Parameter, parameter
 from ..integrate import Linear, Relaxation, depends
 from ..ions import Pool
@@ -30,6 +31,9 @@ class AbstractChannel(eqx.Module):
 
     reads: ClassVar[tuple[str, ...]] = ()
     carries: ClassVar[str | None] = None
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
 
     @property
     def needs(self) -> tuple[str, ...]:

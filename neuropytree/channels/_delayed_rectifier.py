@@ -47,9 +47,9 @@ class IK_TM1991(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     v_sh: Parameter = parameter(-60.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, self.phi)
@@ -83,9 +83,9 @@ class IKDR_Ba2002(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     v_sh: Parameter = parameter(-50.0)
-    celsius: Parameter = parameter(36.0)
+    celsius: Parameter = parameter(36.0, least=-273.15)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, q10(3.0, self.celsius, 36.0))
@@ -122,9 +122,9 @@ class IK_HH1952(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     v_sh: Parameter = parameter(-45.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -165,8 +165,8 @@ class IK_WB1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(9.0)
-    phi: Parameter = parameter(5.0)
+    g: Parameter = parameter(9.0, least=0)
+    phi: Parameter = parameter(5.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {"n": alpha_beta(0.1 * linoid((v + 34) / 10), 0.125 * held_exp(-(v + 44) / 80), self.phi)}
@@ -201,8 +201,8 @@ class IK_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(20.0)
-    phi: Parameter = parameter(1.0)
+    g: Parameter = parameter(20.0, least=0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {"n": alpha_beta(0.2 * linoid((v + 45.7) / 10), 0.25 * held_exp(-(v + 55.7) / 80), self.phi)}
@@ -238,10 +238,10 @@ class IK_ML1981(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(8.0)
+    g: Parameter = parameter(8.0, least=0)
     v_3: Parameter = parameter(2.0)
-    v_4: Parameter = parameter(30.0)
-    phi: Parameter = parameter(0.04)
+    v_4: Parameter = parameter(30.0, positive=True)
+    phi: Parameter = parameter(0.04, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         x = (v - self.v_3) / self.v_4

@@ -37,9 +37,9 @@ class Ih_HM1992(AbstractOhmic):
         ```
     """
 
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     e: Parameter | None = parameter(-43.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         rate = held_exp(-0.086 * v - 14.59) + held_exp(0.0701 * v - 1.87)
@@ -88,14 +88,14 @@ class Ih_De1996(AbstractOhmic):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("ca",)
-    g: Parameter = parameter(0.02)
+    g: Parameter = parameter(0.02, least=0)
     e: Parameter | None = parameter(-40.0)
-    g_inc: Parameter = parameter(2.0)
-    k_2: Parameter = parameter(0.0004)
-    k_4: Parameter = parameter(0.001)
-    c_half: Parameter = parameter(0.002)
+    g_inc: Parameter = parameter(2.0, least=0)
+    k_2: Parameter = parameter(0.0004, positive=True)
+    k_4: Parameter = parameter(0.001, positive=True)
+    c_half: Parameter = parameter(0.002, positive=True)
     v_sh: Parameter = parameter(0.0)
-    celsius: Parameter = parameter(36.0)
+    celsius: Parameter = parameter(36.0, least=-273.15)
 
     def init(self, v: Float[Array, "..."], ions: Pools) -> Gates:
         inf, bound = sigmoid(-(v - self.v_sh + 75) / 5.5), self._binding(ions)

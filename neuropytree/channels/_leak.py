@@ -26,7 +26,7 @@ class IL(AbstractOhmic):
         ```
     """
 
-    g: Parameter = parameter(0.1)
+    g: Parameter = parameter(0.1, least=0)
     e: Parameter = parameter(-70.0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -54,7 +54,7 @@ class IKLeak(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(0.005)
+    g: Parameter = parameter(0.005, least=0)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {}

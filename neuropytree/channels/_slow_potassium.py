@@ -55,9 +55,9 @@ class IKK2A_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     v_sh: Parameter = parameter(0.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _k2(v - self.v_sh, self.phi, None)
@@ -91,9 +91,9 @@ class IKK2B_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
+    g: Parameter = parameter(10.0, least=0)
     v_sh: Parameter = parameter(0.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _k2(v - self.v_sh, self.phi, 8930.0)
@@ -129,10 +129,10 @@ class IKNI_Ya1989(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(0.004)
-    tau_max: Parameter = parameter(4000.0)
+    g: Parameter = parameter(0.004, least=0)
+    tau_max: Parameter = parameter(4000.0, positive=True)
     v_sh: Parameter = parameter(0.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -173,11 +173,11 @@ class IAHP_De1994(AbstractOhmic):
 
     reads: ClassVar[tuple[str, ...]] = ("ca",)
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0)
-    n: Parameter = parameter(2.0)
-    alpha: Parameter = parameter(48.0)
-    beta: Parameter = parameter(0.03)
-    phi: Parameter = parameter(1.0)
+    g: Parameter = parameter(10.0, least=0)
+    n: Parameter = parameter(2.0, positive=True)
+    alpha: Parameter = parameter(48.0, least=0)
+    beta: Parameter = parameter(0.03, positive=True)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         bound = jnp.broadcast_to(self.alpha * ions["ca"].c ** self.n, v.shape)

@@ -61,9 +61,9 @@ class INa_TM1991(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0)
+    g: Parameter = parameter(120.0, least=0)
     v_sh: Parameter = parameter(-63.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, self.phi)
@@ -95,9 +95,9 @@ class INa_Ba2002(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(90.0)
+    g: Parameter = parameter(90.0, least=0)
     v_sh: Parameter = parameter(-50.0)
-    celsius: Parameter = parameter(36.0)
+    celsius: Parameter = parameter(36.0, least=-273.15)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, q10(3.0, self.celsius, 36.0))
@@ -133,9 +133,9 @@ class INa_HH1952(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0)
+    g: Parameter = parameter(120.0, least=0)
     v_sh: Parameter = parameter(-45.0)
-    phi: Parameter = parameter(1.0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -180,8 +180,8 @@ class INa_WB1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(35.0)
-    phi: Parameter = parameter(5.0)
+    g: Parameter = parameter(35.0, least=0)
+    phi: Parameter = parameter(5.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {"h": alpha_beta(0.07 * held_exp(-(v + 58) / 20), sigmoid((v + 28) / 10), self.phi)}
@@ -218,8 +218,8 @@ class INa_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0)
-    phi: Parameter = parameter(1.0)
+    g: Parameter = parameter(120.0, least=0)
+    phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         m = alpha_beta(3.8 * linoid((v + 29.7) / 10), 15.2 * held_exp(-0.0556 * (v + 54.7)), self.phi)

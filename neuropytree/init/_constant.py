@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import as_parameter
+from .._arguments import real
 from ._base import AbstractInitializer
 
 
@@ -30,7 +30,7 @@ class Constant(AbstractInitializer):
     value: Float[Array, ""]
 
     def __init__(self, value: ArrayLike):
-        self.value = as_parameter(value)
+        self.value = real(value, "value of Constant")
 
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import as_parameter
+from .._arguments import real
 from ..random import normal
 from ._base import AbstractInitializer, need_key
 
@@ -18,7 +18,8 @@ class Normal(AbstractInitializer):
 
     - `mean`, `std`: in the unit of what it initialises. Defaults 0 and 1.
 
-    **Raises:** `ValueError` when called without a key.
+    **Raises:** `TypeError` or `ValueError` for numbers that aren't finite and a negative `std`; `ValueError` when
+    called without a key.
 
     !!! example
 
@@ -32,7 +33,7 @@ class Normal(AbstractInitializer):
     std: Float[Array, ""]
 
     def __init__(self, mean: ArrayLike = 0.0, std: ArrayLike = 1.0):
-        self.mean, self.std = as_parameter(mean), as_parameter(std)
+        self.mean, self.std = real(mean, "mean"), real(std, "std", least=0)
 
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None

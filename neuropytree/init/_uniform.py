@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._types import as_parameter
+from .._arguments import known_values, real
 from ..random import uniform
 from ._base import AbstractInitializer, need_key
 
@@ -18,7 +18,8 @@ class Uniform(AbstractInitializer):
 
     - `low`, `high`: the interval, in the unit of what it initialises. Defaults 0 and 1.
 
-    **Raises:** `ValueError` when called without a key.
+    **Raises:** `TypeError` or `ValueError` unless both are finite and `low` is not above `high`; `ValueError` when
+    called without a key.
 
     !!! example
 
@@ -32,7 +33,10 @@ class Uniform(AbstractInitializer):
     high: Float[Array, ""]
 
     def __init__(self, low: ArrayLike = 0.0, high: ArrayLike = 1.0):
-        self.low, self.high = as_parameter(low), as_parameter(high)
+        self.low, self.high = real(low, "low"), real(high, "high")
+        ends = known_values(self.low), known_values(self.high)
+        if ends[0] is not None and ends[1] is not None and (ends[0] > ends[1]).any():
+            raise ValueError(f"low is {low!r}, above high, which is {high!r}; expected low <= high")
 
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None

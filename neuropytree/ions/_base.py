@@ -4,11 +4,10 @@ import abc
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arguments import real
+from .._arguments import check_parameters
 from .._types import as_parameter
 from ..integrate import Linear, Relaxation
 
@@ -33,6 +32,9 @@ class AbstractIon(eqx.Module):
     An ion whose concentration moves gets the current of the channels that carry it.
     """
 
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
     @abc.abstractmethod
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         """The initial state by variable, each of the given shape; empty if nothing moves."""
@@ -44,14 +46,6 @@ class AbstractIon(eqx.Module):
     @abc.abstractmethod
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation | Linear]:
         """How each variable moves while `current` (µA/cm², inward positive) flows through the channels."""
-
-
-def check_positive(ion: AbstractIon, *names: str) -> None:
-    """**Raises:** `ValueError` for a parameter of the ion that is known not to be positive."""
-    for name in names:
-        x = getattr(ion, name)
-        if isinstance(x, jax.Array):  # and not an initializer, or None
-            real(x, f"{name} of {type(ion).__name__}", positive=True)
 
 
 def nernst(c_in: ArrayLike, c_out: ArrayLike, z: ArrayLike = 1.0, celsius: ArrayLike = 36.0) -> Float[Array, "..."]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._types import Parameter, parameter
 from ..init import values
 from ..integrate import Relaxation
-from ._base import FARADAY, AbstractIon, Pool, check_positive, nernst
+from ._base import FARADAY, AbstractIon, Pool, nernst
 
 
 class CalciumDetailed(AbstractIon):
@@ -42,15 +42,12 @@ class CalciumDetailed(AbstractIon):
         ```
     """
 
-    d: Parameter = parameter(1.0)
-    tau: Parameter = parameter(5.0)
-    c_rest: Parameter = parameter(2.4e-4)
-    c_out: Parameter = parameter(2.0)
-    celsius: Parameter = parameter(36.0)
-    c_init: Parameter = parameter(None)
-
-    def __check_init__(self) -> None:
-        check_positive(self, "d", "tau", "c_rest", "c_out", "c_init")
+    d: Parameter = parameter(1.0, positive=True)
+    tau: Parameter = parameter(5.0, positive=True)
+    c_rest: Parameter = parameter(2.4e-4, positive=True)
+    c_out: Parameter = parameter(2.0, positive=True)
+    celsius: Parameter = parameter(36.0, least=-273.15)
+    c_init: Parameter = parameter(None, positive=True)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         start = self.c_rest if self.c_init is None else self.c_init
@@ -92,13 +89,10 @@ class CalciumFirstOrder(AbstractIon):
         ```
     """
 
-    alpha: Parameter = parameter(0.13)
-    beta: Parameter = parameter(0.075)
+    alpha: Parameter = parameter(0.13, least=0)
+    beta: Parameter = parameter(0.075, positive=True)
     e: Parameter = parameter(80.0)
-    c_init: Parameter = parameter(0.0)
-
-    def __check_init__(self) -> None:
-        check_positive(self, "beta")
+    c_init: Parameter = parameter(0.0, least=0)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         return {"c": values(self.c_init, shape, key=None, dtype=dtype, name="c_init")}

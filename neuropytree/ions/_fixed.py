@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import as_parameter
+from .._arguments import real
 from ..integrate import Linear, Relaxation
 from ._base import AbstractIon, Pool
 
@@ -26,8 +25,11 @@ class FixedIon(AbstractIon):
         ```
     """
 
-    e: Float[Array, "..."] = eqx.field(converter=as_parameter)
-    c: Float[Array, "..."] = eqx.field(converter=as_parameter)
+    e: Float[Array, "..."]
+    c: Float[Array, "..."]
+
+    def __init__(self, e: ArrayLike, c: ArrayLike):
+        self.e, self.c = real(e, "e of an ion"), real(c, "c of an ion", positive=True)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         del shape, dtype

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from .._check import as_dt, check_tick
-from .._errors import listing
+from .._errors import check_key, listing
 from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
@@ -91,6 +91,7 @@ class Network(AbstractDynamics):
         for what, given in (("populations", populations), ("projections", projections)):
             if given is not None and not isinstance(given, Mapping):
                 raise TypeError(f"{what} is a {type(given).__name__}; expected a dictionary by name")
+        check_key(key)
         projections = projections or {}
         check_node_names(populations)
         check_projection_names(projections, populations)

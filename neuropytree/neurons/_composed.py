@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
-from .._check import check_tick
+from .._check import as_dt, check_tick
 from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron
@@ -34,6 +34,7 @@ class ComposedNeuron(AbstractNeuron):
         """The rule of the spikes; `None` for neurons without."""
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> NeuronState:
+        dt = None if dt is None else as_dt(dt)
         membrane = self.membrane.init(self.shape, key=key)
         stepper = self.stepper.init(membrane)
         if self.spiking is None:
@@ -95,10 +96,12 @@ class ComposedNeuron(AbstractNeuron):
         return Confined(membrane=self.membrane, held=state.v, free=free, ceiling=ceiling, dt=dt)
 
     def _check(self, state: NeuronState) -> None:
-        """**Raises:** `ValueError` for a state of another kind of cell, or of another number of them.
+        """**Raises:** `TypeError` or `ValueError` for a state of another kind of cell, or of another number of them.
 
         Inside `jax.shard_map` a state is an equal part of the population's.
         """
+        if not isinstance(state, NeuronState):
+            raise TypeError(f"the state is {state!r}; expected what the cell's init makes")
         shape, rule = state.v.shape, self.spiking
         if len(shape) != len(self.shape) or any(n % m if m else n for n, m in zip(self.shape, shape, strict=True)):
             raise ValueError(

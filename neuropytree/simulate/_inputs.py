@@ -8,7 +8,7 @@ import jax
 from jax.core import Tracer
 from jaxtyping import Array
 
-from .._errors import check_function, listing
+from .._errors import check_function, listing, no_key
 from .._series import Series, is_list, numbers
 from .._types import AbstractDynamics, Tick
 
@@ -48,14 +48,24 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
     forms = []
-    for leaf, series, function in zip(found.constants, found.series, found.functions, strict=True):
+    for name, leaf, series, function in zip(paths, found.constants, found.series, found.functions, strict=True):
         if function is not None:
-            leaf = eqx.filter_eval_shape(lambda f=function: jax.tree.map(lambda x: numbers(x, "an input"), f(tick())))
+            leaf = eqx.filter_eval_shape(lambda f=function, name=name: _made(f, tick(), name))
         elif series is not None:
             leaf = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), series)
         forms.append(leaf)
     _check_shapes(model.input_shape, jax.tree.unflatten(structure, forms))
     return found
+
+
+def _made(function: Callable[[Tick], Any], tick: Tick, name: str) -> Any:
+    """What a function gives in a step. **Raises:** `ValueError` if it asks a tick without a key for one."""
+    try:
+        return jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+    except TypeError as error:  # JAX's own, which says nothing of where the key should come from
+        if tick.stream is None and "PRNG key" in str(error):
+            raise no_key(name, "by tick.key") from error
+        raise
 
 
 def _is_leaf(x: Any) -> bool:

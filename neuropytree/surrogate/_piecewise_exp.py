@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import as_parameter
+from .._arguments import real
 from ._base import AbstractSurrogate
 
 
@@ -16,6 +16,8 @@ class PiecewiseExp(AbstractSurrogate):
 
     Source: Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595; Shrestha & Orchard 2018 (arXiv:1810.08646).
 
+    **Raises:** `TypeError` or `ValueError` unless `alpha` is positive.
+
     !!! example
 
         ```python
@@ -27,7 +29,7 @@ class PiecewiseExp(AbstractSurrogate):
     alpha: Float[Array, ""]
 
     def __init__(self, alpha: ArrayLike = 1.0):
-        self.alpha = as_parameter(alpha)
+        self.alpha = real(alpha, "alpha", positive=True)
 
     def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         alpha = self.alpha.astype(jnp.result_type(x))

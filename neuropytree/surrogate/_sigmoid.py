@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, ArrayLike, Float
 
-from .._types import as_parameter
+from .._arguments import real
 from ._base import AbstractSurrogate
 
 
@@ -17,6 +17,8 @@ class Sigmoid(AbstractSurrogate):
 
     Source: Zenke & Vogels 2021, doi:10.1162/neco_a_01367 (the family and its steepness).
 
+    **Raises:** `TypeError` or `ValueError` unless `alpha` is positive.
+
     !!! example
 
         ```python
@@ -28,7 +30,7 @@ class Sigmoid(AbstractSurrogate):
     alpha: Float[Array, ""]
 
     def __init__(self, alpha: ArrayLike = 4.0):
-        self.alpha = as_parameter(alpha)
+        self.alpha = real(alpha, "alpha", positive=True)
 
     def derivative(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         s = sigmoid(self.alpha.astype(jnp.result_type(x)) * x)
