@@ -547,7 +547,11 @@ def test_what_is_refused():
         ({"channels": {"leak": (IL(), 0, 1)}}, TypeError, "channel 'leak' is .*, or a pair of one and the comp"),
         ({"channels": {"leak": (IL(), 0.5)}}, TypeError, "channel 'leak' is given 0.5; expected the number of"),
         ({"channels": {"leak": (IL(), [True, False])}}, TypeError, "channel 'leak' is given"),
-        ({"channels": {"leak": IL(g=np.nan)}}, ValueError, r"channel 'leak' \(IL\) has g nan; expected finite"),
+        (
+            {"channels": {"leak": eqx.tree_at(lambda c: c.g, IL(), jnp.asarray(np.nan))}},
+            ValueError,
+            r"channel 'leak' \(IL\) has g nan; expected finite",
+        ),
         ({"branch_points": 0.5}, TypeError, "branch_points is given 0.5"),
         ({"stepper": Hines}, TypeError, "stepper is the class Hines; expected an AbstractStepper"),
     ):
