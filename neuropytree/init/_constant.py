@@ -30,7 +30,7 @@ class Constant(AbstractInitializer):
     value: Float[Array, ""]
 
     def __init__(self, value: ArrayLike):
-        self.value = real(value, "value of Constant")
+        self.value = real(value, "value")
 
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
