@@ -1,6 +1,7 @@
 """Cells whose membrane has ion channels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -87,6 +88,22 @@ class ConductanceMembrane(AbstractMembrane):
 
     def linear(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState:
         del t
+        declared, pools = self._now(y, u), self.pools(y.ions)
+        following = [name for name, c in self.channels.items() if c.follows(y.v, y.channels[name], pools)]
+        if not following:
+            return declared
+        currents = self.currents(y, pools)
+        others = sum((x for name, x in currents.items() if name not in following), start=u)
+
+        def moving(v: Array) -> Linear:
+            drives = [self.channels[name].drive(v, y.channels[name], pools) for name in following]
+            return self._rates(sum(drives[1:], start=drives[0]), v)
+
+        v: Any = Chord(declared.v.a, declared.v.b, fixed=self._rates(others, y.v), moving=moving)  # pyright: ignore
+        return ConductanceState(v=v, channels=declared.channels, ions=declared.ions)
+
+    def _now(self, y: ConductanceState, u: Drive) -> ConductanceState:
+        """The coefficients at these voltages."""
         pools = self.pools(y.ions)
         currents = self.currents(y, pools)
         total = sum(currents.values(), start=u)
@@ -95,15 +112,6 @@ class ConductanceMembrane(AbstractMembrane):
             if channel.carries in inward:
                 inward[channel.carries] += _at(currents[name], y.v)
         v = self._rates(total, y.v)
-        following = [name for name, c in self.channels.items() if c.follows(y.v, y.channels[name], pools)]
-        if following:
-            others = sum((x for name, x in currents.items() if name not in following), start=u)
-
-            def moving(v: Array) -> Linear:
-                drives = [self.channels[name].drive(v, y.channels[name], pools) for name in following]
-                return self._rates(sum(drives[1:], start=drives[0]), v)
-
-            v = Chord(v.a, v.b, fixed=self._rates(others, y.v), moving=moving)
         channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
         ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
         return ConductanceState(v=v, channels=channels, ions=ions)  # pyright: ignore[reportArgumentType]
@@ -117,7 +125,8 @@ class ConductanceMembrane(AbstractMembrane):
         def slope(k: Linear | Relaxation, x: Array) -> Array:
             return k.rate * (k.rest - x) if isinstance(k, Relaxation) else k.a * x + k.b
 
-        return jax.tree.map(slope, self.linear(t, y, u), y, is_leaf=lambda k: isinstance(k, Linear | Relaxation))
+        del t
+        return jax.tree.map(slope, self._now(y, u), y, is_leaf=lambda k: isinstance(k, Linear | Relaxation))
 
     def diffusion(self, t: Scalar, y: ConductanceState, u: Drive) -> ConductanceState | None:
         del t, u
