@@ -126,8 +126,11 @@ def at_event(
 ) -> tuple[Float[Array, ""], PyTree]:
     """Time and state of the event near the constant `t`, by two steps of Newton on the Taylor polynomial about it.
 
-    In value they hardly move. But they are functions of `y` and of all parameters, and each doubles the order to which
-    their derivatives are those of the true event: two make first and second derivatives right.
+    In value they hardly move, the first not at all. But they are functions of `y` and of all parameters, and each
+    doubles the order to which their derivatives are those of the true event: two make first and second derivatives
+    right. What they seek is the root of the event over its slope, which is a simple one where the event itself has a
+    root of a higher order. At such a root there are no derivatives to be had, only beside it: should the search have
+    met it to the last digit, they are NaN.
     """
     one, zero = jnp.ones_like(t), jnp.zeros_like(t)
     f, df = jax.jvp(lambda t, y: field(t, y, p.args), (t, y), (one, field(t, y, p.args)))
@@ -140,16 +143,28 @@ def at_event(
 
     # where the event hardly crosses zero Newton's method may not come close: the time stays what it is
     offset = jnp.where(close, zero, stop(value(zero)))
+    scale = stop(jax.jvp(value, (zero,), (one,))[1])
+    scale = jnp.where(landed & (scale != 0), scale, 1)  # powers of a small slope underflow
     s = zero
-    for _ in range(2):
-        g, slope = jax.jvp(lambda s: value(s) - offset, (s,), (one,))
-        slope = jnp.where(slope == 0, jnp.finfo(slope.dtype).tiny, slope)
-        s = s - g / jnp.where(landed, slope, 1)
+    for k in range(2):
+        (g, slope), (_, bend) = jax.jvp(
+            lambda s: jax.jvp(lambda s: (value(s) - offset) / scale, (s,), (one,)), (s,), (one,)
+        )
+        flat = landed & (slope == 0)
+        slope = jnp.where(landed & ~flat, slope, 1)
+        u = jnp.where(flat, _no_derivative(g, flat), g / slope)
+        move = u / (1 - g / slope * (bend / slope))
+        s = s - (move - stop(move) if k == 0 else move)
     # in an upstroke that time can't resolve, all levels are crossed now: the state is moved on to the event's
     g, slope = stop(jax.jvp(value, (zero,), (one,)))
     far = ~close & (g < 0) & (-g <= slope * UPSTROKE * jnp.finfo(t.dtype).eps * jnp.abs(t))
     onward = jnp.where(far, -g / jnp.where(far, slope, 1), 0)
     return t + s, jax.tree.map(lambda y, f: y + onward * stop(f), at(s), f)
+
+
+def _no_derivative(x: Array, where: Array) -> Array:
+    """Zero, of which no derivative exists `where` so: one that is not a number."""
+    return jnp.sqrt(jnp.abs(jnp.where(where, x - stop(x), 1))) * jnp.where(where, 1, 0)
 
 
 def after_event(p: Problem, t: Array, y: PyTree) -> tuple[PyTree, Float[Array, ""]]:

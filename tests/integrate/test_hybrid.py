@@ -282,6 +282,39 @@ def test_an_upstroke_that_is_steeper_than_time_can_resolve(dtype):
     np.testing.assert_allclose(slope, -3 * pole, rtol=1e-5 if dtype == jnp.float64 else 1e-2)
 
 
+@pytest.mark.parametrize("x64", [False, True], ids=["f32", "f64"])
+def test_derivatives_at_a_root_of_any_multiplicity(x64):
+    """y = -level + x sin t; where y^n rises through zero. Newton's method on it gives 1 - (1 - 1/n)^2 of them."""
+
+    def time(at, power):
+        x, level = at
+        sol = solve(
+            lambda t, y, args: args[0] * jnp.cos(t),
+            -level,
+            t0=0.0,
+            t1=1.5,
+            event=lambda t, y, args: jnp.select([args[1] == 1, args[1] == 3], [y, y**3], y**5),
+            reset=lambda t, y, args: y - 10,
+            max_spikes=1,
+            args=(x, power),
+        )
+        return sol.spike_times[0]
+
+    def derivatives(at, power, time=time):
+        slope = jax.grad(time)(at, power)
+        return slope, slope
+
+    second = jax.jacfwd(derivatives, has_aux=True)
+    with jax.enable_x64(True):
+        want = second(jnp.array([1.1, 0.6]), 1, lambda at, power: jnp.arcsin(at[1] / at[0]))
+    with jax.enable_x64(x64):
+        solved = quick_jit(second)
+        for power in (1, 3, 5):
+            got = solved(jnp.array([1.1, 0.6]), jnp.asarray(power))
+            for x, y in zip(got, want, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-6 if x64 else 5e-4)
+
+
 def test_neurons_with_different_numbers_of_spikes_in_one_batch():
     """Also: silent; on the threshold at the beginning; a spike at the very end."""
     currents, v0 = jnp.array([0.4, 1.0, 1.7, 3.0, 0.6]), jnp.array([0.0, 0.0, 0.0, 1.0, 0.0])
