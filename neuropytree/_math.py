@@ -156,7 +156,7 @@ def linoid(x: Inexact[Array, "..."], decay: Inexact[Array, "..."] | None = None)
     """
     x = jnp.asarray(x)
     if decay is None:
-        decay = shared_exp(-x, 1)
+        decay = held_exp(-x, 1)
     terms = 10 if x.dtype == jnp.float64 else 4
     small = jnp.abs(x) < 1
     near, below = jnp.where(small, x, 0), jnp.where(small, 1, 1 - decay)
@@ -167,20 +167,11 @@ def linoid(x: Inexact[Array, "..."], decay: Inexact[Array, "..."] | None = None)
     return jnp.where(small, 1 + near / 2 + series * square, x / below)
 
 
-def shared_exp(x: Inexact[Array, "..."], power: int) -> Inexact[Array, "..."]:
-    """$e^x$, for use in products of up to `power` of it, in the place of further exponentials.
-
-    Held where that power would leave the dtype's range: at |x| = 80 / `power` in float32, 700 / `power` in float64.
-    """
-    return fast_exp(x, (700 if x.dtype == jnp.float64 else 80) / power)
-
-
 def held_exp(x: Inexact[Array, "..."], power: int = 3) -> Inexact[Array, "..."]:
-    """$e^x$, held where that power of it would leave the dtype's range: rates made of it, and their derivatives, stay
-    finite at any voltage."""
+    """$e^x$, held where that power of it would leave the dtype's range, at |x| = 80 / `power` in float32 and
+    700 / `power` in float64: rates made of products of so many, and their derivatives, stay finite at any voltage."""
     x = jnp.asarray(x)
-    limit = (700 if x.dtype == jnp.float64 else 80) / power
-    return jnp.exp(jnp.clip(x, -limit, limit))
+    return fast_exp(x, (700 if x.dtype == jnp.float64 else 80) / power)
 
 
 def held_cosh(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:

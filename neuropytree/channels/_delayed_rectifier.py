@@ -6,7 +6,7 @@ from typing import ClassVar
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import held_cosh, held_exp, linoid, shared_exp
+from .._math import held_cosh, held_exp, linoid
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -16,7 +16,7 @@ from ._gates import alpha_beta, q10
 def _traub_miles(u: Array, phi: Parameter) -> dict[str, Relaxation]:
     """The rates of Traub & Miles, also used by Bazhenov et al."""
     # both exponentials are powers of one
-    x = shared_exp((10 - u) / 40, 8)
+    x = held_exp((10 - u) / 40, 8)
     square = x * x
     fourth = square * square
     return {"n": alpha_beta(0.16 * linoid((u - 15) / 5, math.e * (fourth * fourth)), 0.5 * x, phi)}
@@ -129,7 +129,7 @@ class IK_HH1952(AbstractOhmic):
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
         # both exponentials are powers of one
-        x = shared_exp(-(u + 20) / 80, 8)
+        x = held_exp(-(u + 20) / 80, 8)
         square = x * x
         fourth = square * square
         return {"n": alpha_beta(0.1 * linoid((u + 10) / 10, math.e * (fourth * fourth)), 0.125 * x, self.phi)}

@@ -6,7 +6,7 @@ from typing import ClassVar
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
-from .._math import held_exp, linoid, shared_exp
+from .._math import held_exp, linoid
 from .._types import Parameter, parameter
 from ..integrate import Relaxation
 from ._base import AbstractOhmic, Gates, Pools
@@ -21,14 +21,14 @@ def _m3h(g: Parameter, gates: Gates) -> Array:
 def _traub_miles(u: Array, phi: Parameter) -> dict[str, Relaxation]:
     """The rates of Traub & Miles, also used by Bazhenov et al."""
     # the exponentials of a gate are powers of one
-    x = shared_exp(-u / 20, 5)
+    x = held_exp(-u / 20, 5)
     square = x * x
     fourth = square * square
     # y / (e^y - 1) is linoid(y) e^-y
     falling = math.exp(8) * fourth
     beta = 1.4 * falling * linoid((u - 40) / 5, falling)
     m = alpha_beta(1.28 * linoid((u - 13) / 4, math.exp(13 / 4) * (fourth * x)), beta, phi)
-    x = shared_exp(-u / 90, 18)
+    x = held_exp(-u / 90, 18)
     square = x * x
     fifth = square * square * x
     ninth = fifth * square * square
@@ -140,13 +140,13 @@ class INa_HH1952(AbstractOhmic):
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
         # the exponentials of a gate are powers of one
-        x = shared_exp(-u / 90, 9)
+        x = held_exp(-u / 90, 9)
         square = x * x
         fourth = square * square
         fifth = fourth * x
         alpha = linoid((u - 5) / 10, math.exp(0.5) * (fourth * fifth))
         m = alpha_beta(alpha, 4 * math.exp(-10 / 9) * fifth, self.phi)
-        x = shared_exp(-(u + 20) / 20, 2)
+        x = held_exp(-(u + 20) / 20, 2)
         h = alpha_beta(0.07 * x, 1 / (1 + math.exp(3) * (x * x)), self.phi)
         return {"m": m, "h": h}
 

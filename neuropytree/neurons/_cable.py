@@ -221,9 +221,9 @@ class CableMembrane(AbstractMembrane):
             return whole
         return jnp.where(jnp.asarray(self._with_membrane()), whole, 1)
 
-    def coefficients(self, channels: Drive, u: Drive) -> Linear:
-        """How channels and the input `u` move each voltage, if their conductances stay."""
-        total, capacity = self.totals(channels, u), self.capacity()
+    def coefficients(self, total: Drive) -> Linear:
+        """How currents and conductances of whole compartments move each voltage, if they stay."""
+        capacity = self.capacity()
         assert total.g is not None
         return Linear(-total.g / capacity, total.i / capacity)
 

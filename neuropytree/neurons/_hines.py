@@ -76,25 +76,26 @@ class Hines(AbstractStepper):
         channels = once(_like(relaxed(y.channels, field.kinetics(y), dt), y.channels))
         now = CompartmentsState(voltages=y.voltages, channels=channels, ions=y.ions)
         v, received = y.voltages, field.received(u, y.voltages.shape[:-1])
-        g = SIEMENS * field.g_axial
-        links = jnp.broadcast_to(g, (*g.shape[:-1], v.shape[-1]))
+        axial = SIEMENS * field.g_axial
+        links = jnp.broadcast_to(axial, (*axial.shape[:-1], v.shape[-1]))
         links = links if links.size == v.shape[-1] else jnp.broadcast_to(links, v.shape)
 
         drives, following = field.drives(now, list(field.channels)), field.following(now)
         others = {name: drive for name, drive in drives.items() if name not in following}
-        line = field.coefficients(field.together(others, v), received)
+        total, capacity = field.totals(field.together(others, v), received), field.membrane_of(field.capacity())
         if following:
 
             def moving(v: Array) -> Linear:
                 at = CompartmentsState(voltages=v, channels=channels, ions=y.ions)
-                return field.coefficients(field.together(field.drives(at, following), v), Drive(jnp.zeros(())))
+                drive = field.together(field.drives(at, following), v)
+                return field.coefficients(field.totals(drive, Drive(jnp.zeros(()))))
 
-            held = secant(line, moving, v, dt, extra=field.coupling(v))
-            line = Linear(-held.rate, held.rate * held.rest)
-        step = dt if self.order == 1 else dt / 2
-        capacity = field.membrane_of(field.capacity())
-        own = jnp.broadcast_to(capacity * (1 / step - line.a), v.shape)
-        load = jnp.broadcast_to(capacity * (line.b + v / step), v.shape)
+            held = secant(field.coefficients(total), moving, v, dt, extra=field.coupling(v))
+            g = capacity * held.rate
+            total = Drive(g * held.rest, g)
+        assert total.g is not None
+        store = capacity / (dt if self.order == 1 else dt / 2)
+        own, load = (jnp.broadcast_to(x, v.shape) for x in (total.g + store, total.i + store * v))
         new = rows(field.tree.solve(columns(own), columns(links), columns(load)), v.shape)
         if self.order == 2:
             new = 2 * new - v
