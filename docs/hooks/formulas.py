@@ -1,0 +1,77 @@
+"""Formulas become MathML while the site is built: reading it takes no script and no network.
+
+Browsers set MathML well only with a font made for it, which few systems have. So the site brings one, STIX Two Math
+(as ziamath ships it), cut down to what its formulas need and written into a style sheet.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*\\[(\[](.*?)\\[)\]]\s*</\1>', re.DOTALL)
+MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
+TOKEN = re.compile(r"\\(?:begin|left)\b|\\(?:end|right)\b|\\q?quad\b|\\.|[{}]")
+STYLE = "stylesheets/formulas.css"
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """Puts MathML in the place of what the Markdown extension has marked as formulas."""
+    return FORMULA.sub(lambda found: mathml(html.unescape(found[2]), display=found[1] == "div"), content)
+
+
+def on_post_build(config: dict, **_: object) -> None:
+    """Writes the font."""
+    site = Path(config["site_dir"])
+    used = {c for page in site.rglob("*.html") for math in MATH.findall(page.read_text("utf-8")) for c in text(math)}
+    font = base64.b64encode(subset(used)).decode()
+    face = f'@font-face {{ font-family: "Formulas"; src: url("data:font/woff;base64,{font}") format("woff"); }}\n'
+    (site / STYLE).write_text(face + 'math { font-family: "Formulas", math; }\n', "utf-8")
+
+
+def text(math: str) -> str:
+    """The characters that a piece of MathML shows."""
+    return html.unescape(re.sub(r"<[^>]*>", "", math))
+
+
+def mathml(tex: str, *, display: bool) -> str:
+    """A formula in LaTeX as MathML; what `\\quad` sets apart on a line of its own may be set on several."""
+    from math_core import LatexToMathML
+
+    convert = LatexToMathML().convert_with_local_state
+    if not display:
+        return convert(tex.strip(), displaystyle=False)
+    parts = "".join(convert(part, displaystyle=True) for part in pieces(tex))
+    return f'<div class="formula">{parts}</div>'
+
+
+def pieces(tex: str) -> list[str]:
+    """What `\\quad` and `\\qquad` outside of all groups set apart."""
+    found, depth, begin = [], 0, 0
+    for token in TOKEN.finditer(tex):
+        if token[0] in ("{", "\\begin", "\\left"):
+            depth += 1
+        elif token[0] in ("}", "\\end", "\\right"):
+            depth -= 1
+        elif token[0].endswith("quad") and depth == 0:
+            found.append(tex[begin : token.start()].strip())
+            begin = token.end()
+    return [part for part in [*found, tex[begin:].strip()] if part]
+
+
+def subset(characters: set[str]) -> bytes:
+    """The font with only these characters, their larger and smaller forms, and its licence, as WOFF."""
+    import ziamath
+    from fontTools.subset import Options, Subsetter, load_font, save_font
+
+    options = Options(flavor="woff", name_IDs=["*"])
+    font = load_font(Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf", options)
+    subsetter = Subsetter(options)
+    subsetter.populate(text="".join(sorted(characters)))
+    subsetter.subset(font)
+    out = io.BytesIO()
+    save_font(font, out, options)
+    return out.getvalue()
