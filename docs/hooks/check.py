@@ -1,5 +1,5 @@
-"""Looks through the built site, and warns, which fails `mkdocs build --strict`, of what a reader without a network would
-miss (pictures, scripts, styles and fonts of another host) and of formulas that stayed LaTeX.
+"""Looks through the built site for what a reader without a network would miss (pictures, scripts, styles and fonts of
+another host) and for formulas that stayed LaTeX. Each is a warning, which fails `mkdocs build --strict`.
 """
 
 from __future__ import annotations

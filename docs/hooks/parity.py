@@ -52,7 +52,9 @@ def table(found: list[dict[str, str]], link: Callable[[str], str | None]) -> str
     for row in found:
         targets = "<br>".join(target(name, link) for name in row["ours"].split(";"))
         of = "neuropytree" if row["kind"] == "ours" else row["kind"]
-        lines.append(f"<tr><td>{html.escape(row['brainpy']).replace('.', '.<wbr>')}</td><td>{targets}</td><td>{of}</td></tr>")
+        lines.append(
+            f"<tr><td>{html.escape(row['brainpy']).replace('.', '.<wbr>')}</td><td>{targets}</td><td>{of}</td></tr>"
+        )
     return "\n".join([*lines, "</tbody>", "</table>"])
 
 
