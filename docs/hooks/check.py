@@ -26,7 +26,7 @@ FETCHED = {
     "audio": ("src",),
 }
 ONLY_POINTS = {"canonical", "next", "prev", "alternate", "author", "license", "search"}
-FOREIGN = re.compile(r"(?:^|[\s,])(?:https?:)?//")
+FOREIGN = re.compile(r"(?:^|\s)(?:https?:)?//")
 FOREIGN_IN_STYLE = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s]+)""")
 #: LaTeX between delimiters, or a command of it.
 RAW = re.compile(r"\\[(\[].*?\\[)\]]|\$[^$]+\$|\\[a-zA-Z]{2,}", re.DOTALL)

@@ -68,10 +68,10 @@ def subset(characters: set[str]) -> bytes:
     from fontTools.subset import Options, Subsetter, load_font, save_font
 
     options = Options(flavor="woff", name_IDs=["*"])
-    font = load_font(Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf", options)
-    subsetter = Subsetter(options)
-    subsetter.populate(text="".join(sorted(characters)))
-    subsetter.subset(font)
     out = io.BytesIO()
-    save_font(font, out, options)
+    with load_font(Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf", options) as font:
+        subsetter = Subsetter(options)
+        subsetter.populate(text="".join(sorted(characters)))
+        subsetter.subset(font)
+        save_font(font, out, options)
     return out.getvalue()
