@@ -1,4 +1,4 @@
-"""What is done to the pages when the site is built: formulas, the table for users of BrainPy, what must not be there."""
+"""What is done to pages when the site is built: formulas, the table for users of BrainPy, what must not be there."""
 
 import importlib.util
 import re
