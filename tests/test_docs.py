@@ -80,7 +80,7 @@ def test_blocks_of_a_page_run(page, capsys):
 
 def test_lines_of_code_fit_the_page():
     """Longer ones are wrapped. (The programs of `examples/` have a limit of ruff's.)"""
-    fence = re.compile(r"^( *)```\w+\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    fence = re.compile(r"^( *)```[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     long = [
         f"{page.name}: {line.strip()}"
         for page in PAGES
