@@ -96,6 +96,20 @@ def test_the_font_has_what_formulas_show():
     assert len(font.getGlyphOrder()) < 200  # these, and their larger forms, out of thousands
 
 
+def test_lines_of_code_say_how_far_they_are_indented():
+    content = (
+        '<span id="x--__span-0-3">    <span class="n">a</span></span>\n<span id="__span-1-12"><span class="sd">  b'
+    )
+    assert hook("indents").on_page_content(content) == (
+        '<span id="x--__span-0-3" style="--indent: 4ch">    <span class="n">a</span></span>\n'
+        '<span id="__span-1-12" style="--indent: 2ch"><span class="sd">  b'
+    )
+    assert (
+        hook("indents").on_page_content('<span id="__span-0-1"><span>a</span>')
+        == '<span id="__span-0-1"><span>a</span>'
+    )
+
+
 def test_every_row_is_in_the_table_and_linked_to_its_entry():
     parity = hook("parity")
     rows = parity.rows(HOOKS.parent)
