@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import types
 from pathlib import Path
 
 import pytest
@@ -77,12 +78,13 @@ def test_formulas_fall_apart_at_wide_spaces_only():
 def test_formulas_become_mathml():
     pytest.importorskip("math_core")
     formulas = hook("formulas")
-    inline = formulas.on_page_content(r'<p>a <span class="arithmatex">\(\alpha &lt; 1\)</span> b</p>')
+    page = types.SimpleNamespace(file=types.SimpleNamespace(src_path="page.md"))
+    inline = formulas.on_page_content(r'<p>a <span class="arithmatex">\(\alpha &lt; 1\)</span> b</p>', page)
     assert inline.startswith("<p>a <math>") and "arithmatex" not in inline and formulas.text(inline) == "a α<1 b"
-    block = formulas.on_page_content('<div class="arithmatex">\\[x, \\qquad\ny\\]</div>')
+    block = formulas.on_page_content('<div class="arithmatex">\\[x, \\qquad\ny\\]</div>', page)
     assert len(formulas.MATH.findall(block)) == 2 and block.startswith('<div class="formula"><math display="block">')
-    with pytest.raises(Exception, match="(?i)unknown"):
-        formulas.mathml(r"\nosuchcommand", display=False)
+    with pytest.raises(Exception, match=r"page.md: formula '\\nosuch': .*Unknown command"):
+        formulas.on_page_content(r'<span class="arithmatex">\(\nosuch\)</span>', page)
 
 
 def test_the_font_has_what_formulas_show():

@@ -11,6 +11,10 @@ import html
 import io
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mkdocs.structure.pages import Page
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*\\[(\[](.*?)\\[)\]]\s*</\1>', re.DOTALL)
 MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
@@ -18,9 +22,18 @@ TOKEN = re.compile(r"\\(?:begin|left)\b|\\(?:end|right)\b|\\q?quad\b|\\.|[{}]")
 STYLE = "stylesheets/formulas.css"
 
 
-def on_page_content(content: str, **_: object) -> str:
+def on_page_content(content: str, page: Page, **_: object) -> str:
     """Puts MathML in the place of what the Markdown extension has marked as formulas."""
-    return FORMULA.sub(lambda found: mathml(html.unescape(found[2]), display=found[1] == "div"), content)
+
+    def replaced(found: re.Match[str]) -> str:
+        try:
+            return mathml(html.unescape(found[2]), display=found[1] == "div")
+        except ValueError as error:
+            from mkdocs.exceptions import PluginError
+
+            raise PluginError(f"{page.file.src_path}: {error}") from None
+
+    return FORMULA.sub(replaced, content)
 
 
 def on_post_build(config: dict, **_: object) -> None:
@@ -38,13 +51,19 @@ def text(math: str) -> str:
 
 
 def mathml(tex: str, *, display: bool) -> str:
-    """A formula in LaTeX as MathML; what `\\quad` sets apart on a line of its own may be set on several."""
-    from math_core import LatexToMathML
+    """A formula in LaTeX as MathML; what `\\quad` sets apart on a line of its own may be set on several.
 
-    convert = LatexToMathML().convert_with_local_state
-    if not display:
-        return convert(tex.strip(), displaystyle=False)
-    parts = "".join(convert(part, displaystyle=True) for part in pieces(tex))
+    **Raises:** `ValueError` for what isn't LaTeX, or not known of it.
+    """
+    from math_core import LatexError, LatexToMathML
+
+    convert = LatexToMathML(fancy_error=False).convert_with_local_state
+    try:
+        if not display:
+            return convert(tex.strip(), displaystyle=False)
+        parts = "".join(convert(part, displaystyle=True) for part in pieces(tex))
+    except LatexError as error:
+        raise ValueError(f"formula '{tex.strip()}': {error}") from None
     return f'<div class="formula">{parts}</div>'
 
 
