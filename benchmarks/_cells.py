@@ -77,10 +77,14 @@ def parse_size(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """The command: the exit status, which is 1 if anything failed."""
-    if options.merge:
-        parts = [json.loads(path.read_text()) for path in options.merge]
-    else:
-        parts = [measure(options)]
+    parts = [json.loads(path.read_text()) for path in options.merge or ()]
+    named = {entry["network"] for part in parts for entry in part["entries"]}
+    if not options.merge:
+        named = {*options.networks, *([GROWTH] if options.growth else [])}
+    if options.write and (lacking := {*TITLES, GROWTH} - named):
+        print(f"--write needs every network and the growth; there is no {', '.join(sorted(lacking))}", file=sys.stderr)
+        return 2
+    parts = parts or [measure(options)]
     text = tables(parts)
     print("\n" + text)
     if options.json and not options.merge:
@@ -183,7 +187,7 @@ def _provenance(parts: list[Record], entries: list[Record]) -> tuple[str, str, s
     # what else ran is watched during each measurement, which says more than the load at the start of each piece
     machines = " and ".join(sorted({_runner.describe_machine({**part["machine"], "load": 0.0}) for part in parts}))
     counts = sorted({len(entry["results"].get(OURS, ())) for entry in entries})
-    return dates, machines, " or ".join(map(str, counts)) + " rounds"
+    return dates, machines, " or ".join(map(str, counts)) + (" round" if counts == [1] else " rounds")
 
 
 def _joined(entries: list[Record]) -> list[Record]:

@@ -43,7 +43,8 @@ def write(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def record(benchmark: str, *, date: str, machine: str, rounds: str, versions: str) -> None:
     """Notes when, on what, how often and with what something was measured."""
     new = {"benchmark": benchmark, "date": date, "machine": machine, "rounds": rounds, "versions": versions}
-    write("runs", [new if row["benchmark"] == benchmark else row for row in read("runs")])
+    runs = {row["benchmark"]: row for row in read("runs")} | {benchmark: new}
+    write("runs", list(runs.values()))
 
 
 def today() -> str:

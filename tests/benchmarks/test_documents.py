@@ -68,6 +68,56 @@ def test_files_are_read_as_they_were_written(copy):
     assert [row for row in _documents.read("runs") if row["benchmark"] != "coba"] == others
 
 
+def test_measurements_come_into_the_page(copy):
+    from benchmarks import _cells, _documents, _draws, _overhead
+    from benchmarks.ops import _command
+
+    def result(n, us):
+        values = {"build_s": 0.5, "compile_s": 0.25, "peak_mb": 300.0, "rate_hz": 70.0, "simulated_ms": 100.0}
+        return {"n": n, "us_per_step": us, "versions": {"x": "1"}} | values
+
+    def entry(network, n, **results):
+        return {"network": network, "n": n, "results": results, "skipped": [], "failures": []}
+
+    machine = {"cpu": "CPU", "cores": 2, "system": "Linux", "load": 0.1}
+    hh = entry("hh", 1000, neuropytree=[result(1000, 300.0)], jaxley=[result(1000, 660.0)])
+    others = [entry(name, 1000, neuropytree=[result(1000, 5.0)]) for name in ("cobahh", _cells.GROWTH)]
+    _cells.keep([{"when": "2030-01-02T03:04:05", "machine": machine, "entries": [hh, *others]}])
+    _cells.page()
+
+    times = {"median": 10.0, "least": 9.0}
+    forms = {form + end: times for form in _overhead.FORMS for end in ("", ", Network", ", Network, gradients")}
+    _documents.write("overhead", _overhead.rows_of({"n": 4000, "forms": forms}))
+    _overhead.page()
+
+    lines = [{"n": n, "draw": "uniform", "ours": 2.0, "jax.random": 3.0, "numpy": 4.0} for n in (40, 50)]
+    _documents.write("random", _draws.rows_of(lines))
+    _draws.page()
+
+    records = [
+        {"cell": "matvec/4k·80/1/per-edge/bool", "contender": name, "round": 1, "best": us, "median": us}
+        for name, us in (("neuropytree", 10.0), ("brainevent", 25.0))
+    ]
+    found = {"when": "2030-01-02", "machine": machine, "versions": {"y": ["2"]}, "missing": [], "results": records}
+    _command.keep(found, _command._report.gather(records))
+    _command.page()
+
+    page = (copy / "benchmarks.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    assert ["jaxley", "660", "2.2", "0.5", "0.25", "300", "70"] in rows
+    assert "5.0 ns at 1000 neurons" in page and "2030-01-02; CPU, 2 cores, Linux; 1 round. Versions: x 1." in page
+    assert ["one population, two projections", "4000", "10.00", "10.00 (1.00)", "10.00 (1.00)"] in rows
+    assert ["uniform, 50 in a step", "2.0", "3.0 (1.5)", "4.0 (2.0)"] in rows
+    assert ["`matvec`", "2.5 (2.50)", "1 of 1"] in rows and "1 round. Versions: y 2." in page
+
+
+def test_a_part_of_a_table_is_not_written(copy, monkeypatch, capsys):
+    from benchmarks import __main__
+
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "cells", "--networks", "hh", "--write"])
+    assert __main__.main() == 2 and "there is no cobahh" in capsys.readouterr().err
+
+
 def test_systems_by_size():
     from benchmarks import _documents, _runner
 
