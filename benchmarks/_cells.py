@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import _environments, _runner
+from . import _documents, _environments, _runner
 from .peers import CELL_PEERS
 
 OURS = "neuropytree"
@@ -64,7 +64,7 @@ def add_parser(commands, one_of: Callable[[Iterable[str]], Callable[[str], str]]
     parser.add_argument(
         "--merge", type=Path, nargs="+", metavar="JSON", help="measure nothing: tables of these results"
     )
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, between its markers")
+    parser.add_argument("--write", action="store_true", help=_documents.WRITE)
 
 
 def parse_size(text: str) -> int:
@@ -77,16 +77,21 @@ def parse_size(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """The command: the exit status, which is 1 if anything failed."""
-    if options.merge:
-        parts = [json.loads(path.read_text()) for path in options.merge]
-    else:
-        parts = [measure(options)]
+    parts = [json.loads(path.read_text()) for path in options.merge or ()]
+    named = {entry["network"] for part in parts for entry in part["entries"]}
+    if not options.merge:
+        named = {*options.networks, *([GROWTH] if options.growth else [])}
+    if options.write and (lacking := {*TITLES, GROWTH} - named):
+        print(f"--write needs every network and the growth; there is no {', '.join(sorted(lacking))}", file=sys.stderr)
+        return 2
+    parts = parts or [measure(options)]
     text = tables(parts)
     print("\n" + text)
     if options.json and not options.merge:
         options.json.write_text(json.dumps(parts[0], indent=1) + "\n")
     if options.write:
-        _runner.write_between(options.write, "cells table", text)
+        keep(parts)
+        page()
     return 1 if any(entry["failures"] for part in parts for entry in part["entries"]) else 0
 
 
@@ -137,11 +142,8 @@ def tables(parts: list[Record]) -> str:
     """The text between the markers, from one or several files of results."""
     entries = _joined([entry for part in parts for entry in part["entries"]])
     everything = [one for entry in entries for one in _measured(entry).values()]
-    dates = " and ".join(sorted({part["when"][:10] for part in parts}))
-    # what else ran is watched during each measurement, which says more than the load at the start of each piece
-    machines = " and ".join(sorted({_runner.describe_machine({**part["machine"], "load": 0.0}) for part in parts}))
-    rounds = " or ".join(sorted({str(len(entry["results"].get(OURS, ()))) for entry in entries}))
-    pieces = [f"{dates}, {machines}; {rounds} rounds. Versions: {_runner.describe_versions(everything)}."]
+    date, machine, rounds = _provenance(parts, entries)
+    pieces = [f"{date}, {machine}; {rounds}. Versions: {_runner.describe_versions(everything)}."]
     for entry in entries:
         if entry["network"] == GROWTH:
             continue
@@ -154,6 +156,38 @@ def tables(parts: list[Record]) -> str:
     if growth := [one for one in growth if one.results]:
         pieces.append("### Squid axons of ours, growing\n\n" + growth_table(growth))
     return "\n\n".join(pieces)
+
+
+def keep(parts: list[Record]) -> None:
+    """Writes the figures into `docs/data`."""
+    entries = _joined([entry for part in parts for entry in part["entries"]])
+    rows = [
+        {"network": entry["network"], "neurons": entry["n"], **row}
+        for entry in entries
+        for row in _documents.measured_rows(_measured(entry))
+    ]
+    _documents.write("cells", rows)
+    date, machine, rounds = _provenance(parts, entries)
+    versions = _runner.describe_versions([one for entry in entries for one in _measured(entry).values()])
+    _documents.record("cells", date=date, machine=machine, rounds=rounds, versions=versions)
+
+
+def page() -> None:
+    """Puts the tables into the page."""
+    rows = _documents.read("cells")
+    by = {name: [row for row in rows if row["network"] == name] for name in (*TITLES, GROWTH)}
+    blocks = [_documents.systems_table(by["hh"], base=OURS), _documents.growth_line(by[GROWTH])]
+    for name, more in (("hh", blocks), ("cobahh", [_documents.systems_table(by["cobahh"], base=OURS)])):
+        _documents.put(name, "cells", *more)
+
+
+def _provenance(parts: list[Record], entries: list[Record]) -> tuple[str, str, str]:
+    """When, on what and how often was measured."""
+    dates = " and ".join(sorted({part["when"][:10] for part in parts}))
+    # what else ran is watched during each measurement, which says more than the load at the start of each piece
+    machines = " and ".join(sorted({_runner.describe_machine({**part["machine"], "load": 0.0}) for part in parts}))
+    counts = sorted({len(entry["results"].get(OURS, ())) for entry in entries})
+    return dates, machines, " or ".join(map(str, counts)) + (" round" if counts == [1] else " rounds")
 
 
 def _joined(entries: list[Record]) -> list[Record]:

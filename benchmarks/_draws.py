@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from . import _runner
+from . import _documents, _runner
 
 
 def add_parser(commands, one_of: Callable[[Iterable[str]], Callable[[str], str]]) -> None:
@@ -19,7 +17,7 @@ def add_parser(commands, one_of: Callable[[Iterable[str]], Callable[[str], str]]
     parser.add_argument("--repeats", type=int, default=30, help="rounds")
     parser.add_argument("--cores", type=int, default=1, help="cores that may be used")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds that the process may take")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, between its markers")
+    parser.add_argument("--write", action="store_true", help=_documents.WRITE)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,26 +33,30 @@ def run(options: argparse.Namespace) -> int:
     if not lines:
         return 1
     versions = ", ".join(f"{package} {version}" for package, version in lines[0]["versions"].items())
-    text = tables(lines[1:])
-    print(f"{text}\n\n{versions}; {lines[0]['implementation']}")
+    rows = rows_of(lines[1:])
+    print(f"{_documents.random_table(rows)}\n\n{versions}; {lines[0]['implementation']}")
     if options.write and not failure:
-        date = datetime.date.today().isoformat()
-        head = (
-            f"{date}, {_runner.describe_machine(found)}, of which {options.cores} used; ns a number, least of "
-            f"{options.repeats} rounds. Versions: {versions}."
+        _documents.write("random", rows)
+        _documents.record(
+            "random",
+            date=_documents.today(),
+            machine=f"{_runner.describe_machine(found)}, of which {options.cores} used",
+            rounds=_documents.rounds(options.repeats),
+            versions=versions,
         )
-        _runner.write_between(options.write, "random table", f"{head}\n\n{text}")
+        page()
     return int(failure is not None)
 
 
-def tables(lines: list[_runner.Result]) -> str:
-    """A table for each size, with a row for each draw."""
-    found = []
-    for n in dict.fromkeys(line["n"] for line in lines):
-        rows = []
-        for line in (line for line in lines if line["n"] == n):
-            times = [line[who] for who in ("ours", "jax.random", "numpy")]
-            rows.append([line["draw"], *(f"{x:.1f}" for x in times), *(f"{x / times[0]:.1f}" for x in times[1:])])
-        head = ["draw", "npt.random", "jax.random", "NumPy", "JAX / ours", "NumPy / ours"]
-        found.append(f"### {n} numbers in a step\n\n{_runner.markdown(head, rows)}")
-    return "\n\n".join(found)
+def page() -> None:
+    """Puts the table into the page."""
+    _documents.put("random", "random", _documents.random_table(_documents.read("random")))
+
+
+def rows_of(lines: list[_runner.Result]) -> list[_documents.Row]:
+    """A row for each draw, in ns a number."""
+    columns = {"neuropytree": "ours", "jax": "jax.random", "numpy": "numpy"}
+    return [
+        {"numbers": str(line["n"]), "draw": line["draw"]} | {name: f"{line[who]:.1f}" for name, who in columns.items()}
+        for line in lines
+    ]

@@ -170,8 +170,8 @@ def coba_table(measured: dict[str, Measured], *, base: str) -> str:
         rows.append(
             [
                 f"**{one.job.name}**" if one.job.name == base else one.job.name,
-                _number(value),
-                _number(one.least("us_per_step")),
+                number(value),
+                number(one.least("us_per_step")),
                 "–" if ours is None else f"{value / ours:.2f}",
                 f"{one.median('build_s'):.2f}",
                 f"{one.median('compile_s'):.2f}",
@@ -243,5 +243,6 @@ def write_between(path: Path, marker: str, text: str) -> None:
     path.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A time as the tables have it."""
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}"

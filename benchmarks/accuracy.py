@@ -1,7 +1,5 @@
 """How exact a step is: spike times of every cell with channels, by dt and by scheme, against SciPy's LSODA.
 
-    python -m benchmarks.accuracy --table docs/data/accuracy.tsv --figure docs/images/accuracy.svg
-
 The schemes of NEURON and of Brian2 are stated here on our own equations, so that nothing but the scheme differs:
 
 - NEURON's default: backward Euler for all voltages at once with the tangent of the currents at the old voltage; then
@@ -11,11 +9,7 @@ The schemes of NEURON and of Brian2 are stated here on our own equations, so tha
 
 from __future__ import annotations
 
-import argparse
-import csv
-import importlib.metadata
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -198,52 +192,3 @@ def measured() -> list[dict[str, Any]]:
                 )
                 print(*rows[-1].values(), sep="\t", flush=True)
     return rows
-
-
-def drawn(rows: list[dict[str, Any]], path: Path) -> None:
-    """One panel for each cell; a step with another number of spikes is a cross at the top."""
-    import matplotlib.pyplot as plt
-
-    colours = {"neuropytree": "#0072b2", "neuropytree, order 1": "#56b4e9"}
-    colours |= {"NEURON's scheme": "#d55e00", "Brian2's scheme": "#009e73"}
-    figure, axes = plt.subplots(2, 4, figsize=(12, 5.6), sharex=True, sharey=True, layout="constrained")
-    for name, ax in zip(CASES, axes.flat, strict=False):
-        for scheme, colour in colours.items():
-            mine = [row for row in rows if (row["cell"], row["scheme"]) == (name, scheme)]
-            right = [(row["dt"], float(row["error"])) for row in mine if row["error"]]
-            wrong = [row["dt"] for row in mine if not row["error"]]
-            ax.loglog(*zip(*right, strict=True) if right else ([], []), "o-", color=colour, ms=4, label=scheme)
-            ax.plot(wrong, [100.0] * len(wrong), "x", color=colour)
-        ax.set_title(name, fontsize=10)
-        ax.grid(alpha=0.3)
-    for ax in axes[1]:
-        ax.set_xlabel("dt (ms)")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("error of spike times (ms)")
-    axes.flat[3].tick_params(labelbottom=True)
-    axes.flat[-1].axis("off")
-    handles, labels = axes.flat[len(CASES) - 1].get_legend_handles_labels()
-    axes.flat[-1].legend(handles, labels, loc="center", title="× another number of spikes")
-    figure.savefig(path)
-
-
-def main() -> None:
-    """Reads the command line, measures, and writes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--table", type=Path, help="write all that was measured here, separated by tabs")
-    parser.add_argument("--figure", type=Path, help="draw it here")
-    options = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    rows = measured()
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("neuropytree", "jax", "scipy")))
-    if options.table:
-        with options.table.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0], delimiter="\t", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    if options.figure:
-        drawn(rows, options.figure)
-
-
-if __name__ == "__main__":
-    main()

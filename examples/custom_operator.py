@@ -1,8 +1,9 @@
-"""An operator of one's own: exponential traces of recorded spikes, as one Taichi kernel with its derivative.
+"""An operator of one's own: exponential traces as a Taichi kernel with its derivative.
 
-The trace of neuron `i` is `y[t, i] = decay[i] * y[t - 1, i] + x[t, i]`. XLA does this step by step, in a scan; the
-kernel is two nested loops. The derivative is given once, in terms of the operator itself: its tangent obeys the same
-recursion, and its transpose is the recursion backwards in time. It fits time constants to given traces.
+The trace of neuron `i` is `y[t, i] = decay[i] * y[t - 1, i] + x[t, i]`. XLA does this
+step by step, in a scan; the kernel is two nested loops. The derivative is given once,
+in terms of the operator itself: its tangent obeys the same recursion, and its transpose
+is the recursion backwards in time. It fits time constants to given traces.
 
     python examples/custom_operator.py
 """
@@ -19,7 +20,11 @@ except ImportError:  # then the reference runs
 else:
 
     @ti.kernel
-    def kernel(x: ti.types.ndarray(ndim=2), decay: ti.types.ndarray(ndim=1), y: ti.types.ndarray(ndim=2)):
+    def kernel(
+        x: ti.types.ndarray(ndim=2),
+        decay: ti.types.ndarray(ndim=1),
+        y: ti.types.ndarray(ndim=2),
+    ):
         for t in range(x.shape[0]):
             for i in range(x.shape[1]):
                 y[t, i] = x[t, i]
@@ -43,16 +48,24 @@ def jvp(primals, tangents):
 
 
 def transpose(ct, x, decay):
-    return jnp.flip(traces(jnp.flip(ct, axis=0), decay), axis=0), None  # linear in x, not in the decay
+    # linear in x, not in the decay
+    return jnp.flip(traces(jnp.flip(ct, axis=0), decay), axis=0), None
 
 
 traces = npt.ops.custom_op(
-    kernel=kernel, reference=reference, jvp=jvp, transpose=transpose, batching="sequential", name="traces"
+    kernel=kernel,
+    reference=reference,
+    jvp=jvp,
+    transpose=transpose,
+    batching="sequential",
+    name="traces",
 )
 
 
 def main(steps=2000, n=50, iterations=200, rate=0.5):
-    spikes = (jax.random.uniform(jax.random.key(0), (steps, n)) < 0.02).astype(jnp.float32)
+    spikes = (jax.random.uniform(jax.random.key(0), (steps, n)) < 0.02).astype(
+        jnp.float32
+    )
     tau = jnp.linspace(10.0, 40.0, n)
     wanted = traces(spikes, jnp.exp(-1.0 / tau))
 

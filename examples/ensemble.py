@@ -1,8 +1,9 @@
 """Many networks as one program: `jax.vmap` over 8 weights, and over 8 keys.
 
-The first ensemble has one connectivity and initial state and 8 inhibitory weights. The second has one network and 8
-keys, each of which gives initial voltages and membrane noise of its own. It prints the rate of each, and that the
-members are what a loop over them gives.
+The first ensemble has one connectivity and initial state and 8 inhibitory weights. The
+second has one network and 8 keys, each of which gives initial voltages and membrane
+noise of its own. It prints the rate of each, and that the members are what a loop over
+them gives.
 
     python examples/ensemble.py
 """
@@ -31,12 +32,19 @@ def network(n_exc, n_inh):
         )
 
     receptors = {
-        "exc": npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0)),
-        "inh": npt.Receptor(npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)),
+        "exc": npt.Receptor(
+            npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0)
+        ),
+        "inh": npt.Receptor(
+            npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)
+        ),
     }
     rule = npt.connect.FixedProb(min(1.0, 80 / (n_exc + n_inh)))
     return npt.Network(
-        populations={"E": npt.Population(cell(n_exc), receptors), "I": npt.Population(cell(n_inh), receptors)},
+        populations={
+            "E": npt.Population(cell(n_exc), receptors),
+            "I": npt.Population(cell(n_inh), receptors),
+        },
         projections={
             "E->E": npt.Projection("E", "E.exc", rule, weight=0.6),
             "E->I": npt.Projection("E", "I.exc", rule, weight=0.6),
@@ -65,7 +73,11 @@ def main(n_exc=800, n_inh=200, duration=200.0, members=8):
         return jnp.mean(sol.out) * 1000 / 0.1
 
     def with_inhibition(w):
-        return eqx.tree_at(lambda n: [n.pathways[name].connect.weight for name in INHIBITION], net, [w, w])
+        return eqx.tree_at(
+            lambda n: [n.pathways[name].connect.weight for name in INHIBITION],
+            net,
+            [w, w],
+        )
 
     weights = jnp.linspace(4.0, 12.0, members)
     key = jax.random.key(1)

@@ -1,8 +1,9 @@
-"""Spikes at times that are asked for: gradient descent through exact spike times, with Optax.
+"""Spikes at times that are asked for: gradient descent through exact spike times.
 
-Four leaky integrate-and-fire neurons receive a current that oscillates about a mean of its own for each. The means are
-trained until each neuron's third spike comes at its target. There is no time step and no surrogate: the solver lands on
-every spike, and the derivative of the third spike time passes through two resets.
+Four leaky integrate-and-fire neurons receive a current that oscillates about a mean of
+its own for each. The means are trained until each neuron's third spike comes at its
+target. There is no time step and no surrogate: the solver lands on every spike, and the
+derivative of the third spike time passes through two resets.
 
     python examples/exact_spikes.py
 """
@@ -24,7 +25,9 @@ def oscillating(mean, t):
 def third_spikes(mean):
     cell = npt.neurons.LIF(4, v_th=20.0, v_reset=0.0, tau=10.0, t_ref=2.0)
     drive = jax.tree_util.Partial(oscillating, mean)
-    return npt.neurons.exact_spikes(cell, drive, duration=200.0, max_spikes=40).spike_times[:, 2]
+    return npt.neurons.exact_spikes(
+        cell, drive, duration=200.0, max_spikes=40
+    ).spike_times[:, 2]
 
 
 def loss(mean):

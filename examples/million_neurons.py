@@ -1,7 +1,8 @@
-"""A network of a million neurons whose synapses are stored nowhere: connectivity made just in time.
+"""A network of a million neurons whose synapses are stored nowhere: made just in time.
 
-The excitatory–inhibitory network of the first page with 80 synapses for each neuron on average, 80 million in all. It
-prints how long a step takes, the rates, and the most memory that the process has taken.
+The excitatory–inhibitory network of the first page with 80 synapses for each neuron on
+average, 80 million in all. It prints how long a step takes, the rates, and the most
+memory that the process has taken.
 
     python examples/million_neurons.py
 """
@@ -29,12 +30,19 @@ def network(n_exc, n_inh):
         )
 
     receptors = {
-        "exc": npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0)),
-        "inh": npt.Receptor(npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)),
+        "exc": npt.Receptor(
+            npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0)
+        ),
+        "inh": npt.Receptor(
+            npt.synapses.Exponential(tau=10.0), npt.synapses.COBA(e_rev=-80.0)
+        ),
     }
     rule = npt.connect.JITFixedProb(min(1.0, 80 / (n_exc + n_inh)))
     return npt.Network(
-        populations={"E": npt.Population(cell(n_exc), receptors), "I": npt.Population(cell(n_inh), receptors)},
+        populations={
+            "E": npt.Population(cell(n_exc), receptors),
+            "I": npt.Population(cell(n_inh), receptors),
+        },
         projections={
             "E->E": npt.Projection("E", "E.exc", rule, weight=0.6),
             "E->I": npt.Projection("E", "I.exc", rule, weight=0.6),
@@ -62,11 +70,20 @@ def main(n_exc=800_000, n_inh=200_000, duration=100.0, dt=0.1):
     spikes = run(duration)
     seconds = time.perf_counter() - start
 
-    rates = {"E": float(spikes["E"].sum()) / n_exc, "I": float(spikes["I"].sum()) / n_inh}
+    rates = {
+        "E": float(spikes["E"].sum()) / n_exc,
+        "I": float(spikes["I"].sum()) / n_inh,
+    }
     rates = {name: count * 1000 / duration for name, count in rates.items()}
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{n_exc + n_inh} neurons, {duration:g} ms in {seconds:.2f} s, {seconds / duration * dt * 1e6:.0f} µs a step")
-    print(f"rates: E {rates['E']:.1f} Hz, I {rates['I']:.1f} Hz; at most {megabytes:.0f} MB of memory")
+    print(
+        f"{n_exc + n_inh} neurons, {duration:g} ms in {seconds:.2f} s, "
+        f"{seconds / duration * dt * 1e6:.0f} µs a step"
+    )
+    print(
+        f"rates: E {rates['E']:.1f} Hz, I {rates['I']:.1f} Hz; "
+        f"at most {megabytes:.0f} MB of memory"
+    )
     return rates, megabytes
 
 

@@ -1,9 +1,10 @@
-"""A pathway of one's own, whose weights learn: Oja's rule finds the first principal component.
+"""A pathway whose weights learn: Oja's rule finds the first principal component.
 
     python examples/oja.py
 
-Two correlated inputs drive one linear unit. In each step the weights move by eta y (x - y w), where x is what arrived
-and y what the unit answered. They end as the first eigenvector of the inputs' covariance, of length 1.
+Two correlated inputs drive one linear unit. In each step the weights move by
+eta y (x - y w), where x is what arrived and y what the unit answered. They end as the
+first eigenvector of the inputs' covariance, of length 1.
 
 Source: Oja 1982, doi:10.1007/BF00275687.
 """
@@ -46,9 +47,14 @@ COVARIANCE = np.array([[1.0, 0.6], [0.6, 0.7]])
 
 def main(duration=20_000.0):
     root = jnp.asarray(np.linalg.cholesky(COVARIANCE))
-    weights = npt.connect.AllToAll()(2, 1, weight=npt.init.Uniform(0.0, 0.1), key=jax.random.key(0))
+    weights = npt.connect.AllToAll()(
+        2, 1, weight=npt.init.Uniform(0.0, 0.1), key=jax.random.key(0)
+    )
     net = npt.Network(
-        populations={"x": npt.Layer(lambda x: x, in_size=2), "y": npt.Layer(lambda x: x, in_size=1)},
+        populations={
+            "x": npt.Layer(lambda x: x, in_size=2),
+            "y": npt.Layer(lambda x: x, in_size=1),
+        },
         projections={"x->y": Oja(weights, jnp.asarray(0.002), "x", "y.in")},
     )
 
@@ -56,13 +62,21 @@ def main(duration=20_000.0):
         return {"x": root @ jax.random.normal(tick.fold("patterns").key, (2,))}
 
     run = dict(dt=1.0, duration=duration, key=jax.random.key(1))
-    sol = npt.simulate(net, net.init(dt=1.0), patterns, record=["x->y.weight"], every=100, **run)
+    sol = npt.simulate(
+        net, net.init(dt=1.0), patterns, record=["x->y.weight"], every=100, **run
+    )
     learned = np.asarray(sol.state.pathways["x->y"].weight).ravel()
     first = np.linalg.eigh(COVARIANCE)[1][:, -1]
     first = first * np.sign(first @ learned)
-    print(f"weights {learned.round(3)}, of length {np.linalg.norm(learned):.3f}; eigenvector {first.round(3)}")
-    frozen = net.freeze(sol.state)  # the same network, which begins with what was learned
-    assert np.array_equal(np.asarray(frozen.pathways["x->y"].connect.weight).ravel(), learned)
+    print(
+        f"weights {learned.round(3)}, of length {np.linalg.norm(learned):.3f}; "
+        f"eigenvector {first.round(3)}"
+    )
+    # the same network, which begins with what was learned
+    frozen = net.freeze(sol.state)
+    assert np.array_equal(
+        np.asarray(frozen.pathways["x->y"].connect.weight).ravel(), learned
+    )
     return learned, first
 
 

@@ -1,8 +1,9 @@
-"""Training synaptic weights through 200 steps of spikes, with `eqx.filter_grad` and Optax.
+"""Training synaptic weights through 200 steps of spikes: `eqx.filter_grad` and Optax.
 
-One population of 40 cells fires at random and projects to 10 others, which shall fire a given number of times each.
-Only the weights of the edges are trained. The spikes of both populations are exact in the forward pass; in the
-backward pass the surrogate of the threshold stands for their derivative.
+One population of 40 cells fires at random and projects to 10 others, which shall fire a
+given number of times each. Only the weights of the edges are trained. The spikes of
+both populations are exact in the forward pass; in the backward pass the surrogate of
+the threshold stands for their derivative.
 
     python examples/train_weights.py
 """
@@ -20,14 +21,32 @@ DT, STEPS = 0.5, 200
 def network(key):
     surrogate = npt.surrogate.PiecewiseExp(alpha=0.5)
     source = npt.neurons.LIF(
-        40, v_rest=-60.0, v_th=-50.0, v_reset=-60.0, tau=20.0, v_init=npt.init.Uniform(-60.0, -50.0)
+        40,
+        v_rest=-60.0,
+        v_th=-50.0,
+        v_reset=-60.0,
+        tau=20.0,
+        v_init=npt.init.Uniform(-60.0, -50.0),
     )
-    target = npt.neurons.LIF(10, v_rest=-60.0, v_th=-50.0, v_reset=-60.0, tau=20.0, surrogate=surrogate)
-    receptors = {"exc": npt.Receptor(npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0))}
+    target = npt.neurons.LIF(
+        10, v_rest=-60.0, v_th=-50.0, v_reset=-60.0, tau=20.0, surrogate=surrogate
+    )
+    receptors = {
+        "exc": npt.Receptor(
+            npt.synapses.Exponential(tau=5.0), npt.synapses.COBA(e_rev=0.0)
+        )
+    }
     weight = npt.init.Uniform(0.0, 0.1)  # an initializer draws a weight for each edge
     return npt.Network(
-        populations={"source": npt.Population(source), "target": npt.Population(target, receptors)},
-        projections={"S": npt.Projection("source", "target.exc", npt.connect.FixedProb(0.5), weight=weight)},
+        populations={
+            "source": npt.Population(source),
+            "target": npt.Population(target, receptors),
+        },
+        projections={
+            "S": npt.Projection(
+                "source", "target.exc", npt.connect.FixedProb(0.5), weight=weight
+            )
+        },
         key=key,
     )
 
@@ -35,12 +54,16 @@ def network(key):
 def main(iterations=40):
     net = network(jax.random.key(0))
     state = net.init(dt=DT, key=jax.random.key(1))
-    currents = {"source": jax.random.uniform(jax.random.key(2), (40,), minval=5.0, maxval=25.0)}
+    currents = {
+        "source": jax.random.uniform(jax.random.key(2), (40,), minval=5.0, maxval=25.0)
+    }
     wanted = jnp.arange(10) % 5 + 1.0
 
     def spike_counts(weight):
         model = eqx.tree_at(lambda n: n.pathways["S"].connect.weight, net, weight)
-        sol = npt.simulate(model, state, currents, dt=DT, duration=STEPS * DT, record=["target.spike"])
+        sol = npt.simulate(
+            model, state, currents, dt=DT, duration=STEPS * DT, record=["target.spike"]
+        )
         return jnp.sum(sol.out["target.spike"], axis=0)
 
     def loss(weight):

@@ -78,6 +78,19 @@ def test_blocks_of_a_page_run(page, capsys):
         exec(compile(inspect.cleandoc(code), f"<{page.name}, block {n}>", "exec"), space)
 
 
+def test_lines_of_code_fit_the_page():
+    """Longer ones are wrapped. (The programs of `examples/` have a limit of ruff's.)"""
+    fence = re.compile(r"^( *)```[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    long = [
+        f"{page.name}: {line.strip()}"
+        for page in PAGES
+        for spaces, code in fence.findall(page.read_text())
+        for line in code.splitlines()
+        if len(line) - len(spaces) > 88
+    ]
+    assert not long, "\n".join(["lines of code with more than 88 columns:", *long])
+
+
 def test_every_public_thing_stands_on_an_api_page():
     text = "\n".join(page.read_text() for page in PAGES)
     shown = {id(thing(path)) for path in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .. import _environments, _runner
-from . import _cells, _report
+from .. import _documents, _environments, _runner
+from . import _cells, _document, _report
 from ._cells import Cell
 from ._contenders import CONTENDERS, OURS, OURS_ONE, PEERS
 
@@ -56,7 +56,7 @@ def add_parser(commands, one_of: Callable[[Iterable[str]], Callable[[str], str]]
     parser.add_argument(
         "--merge", type=Path, nargs="+", metavar="JSON", help="measure nothing: tables of these results"
     )
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page, between its markers")
+    parser.add_argument("--write", action="store_true", help=_documents.WRITE)
 
 
 def _size(text: str) -> str:
@@ -99,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
     text = _page(found, results)
     print("\n" + text)
     if options.write:
-        _runner.write_between(options.write, "ops table", text)
+        keep(found, results)
+        page()
     return int(
         any(
             "wrong" in one or "failed" in one
@@ -119,18 +120,42 @@ def _disk() -> str | None:
 
 
 def _page(found: dict, results: _report.Results) -> str:
-    versions = ", ".join(f"{name} {' and '.join(known)}" for name, known in sorted(found["versions"].items()))
-    counts = {sum("best" in one for one in said) for by in results.values() for said in by.values()} - {0}
-    rounds = " or ".join(map(str, sorted(counts))) + (" round" if counts == {1} else " rounds")
     head = (
         f"{found['when'][:10]}, {_runner.describe_machine(found['machine'])}; µs of a call, the least of "
-        f"{rounds}. Versions: {versions}."
+        f"{_rounds(results)}. Versions: {_versions(found)}."
     )
     parts = [head, "### Against the targets", _report.summary(results)]
-    missing = found["missing"] + _report.not_timed(results)
-    if missing:
+    rows = _report.not_timed(results)
+    untimed = [f"{row['contender']}, {row['cells']} cells ({row['where']}): {row['why']}" for row in rows]
+    if missing := found["missing"] + untimed:
         parts += ["### Not timed", "\n".join(f"- {line}" for line in missing)]
     return "\n\n".join([*parts, "### All cells", *_report.tables(results)])
+
+
+def keep(found: dict, results: _report.Results) -> None:
+    """Writes the figures into `docs/data`."""
+    _documents.write("ops", _document.rows_of(results))
+    if untimed := _report.not_timed(results):
+        _documents.write("ops-not-timed", untimed)
+    machine = _runner.describe_machine(found["machine"])
+    _documents.record(
+        "ops", date=found["when"][:10], machine=machine, rounds=_rounds(results), versions=_versions(found)
+    )
+
+
+def page() -> None:
+    """Puts the table into the page."""
+    found = _document.times_of(_documents.read("ops"))
+    _documents.put("ops", "ops", _document.overview(found), _document.said(found))
+
+
+def _versions(found: dict) -> str:
+    return ", ".join(f"{name} {' and '.join(known)}" for name, known in sorted(found["versions"].items()))
+
+
+def _rounds(results: _report.Results) -> str:
+    counts = {sum("best" in one for one in said) for by in results.values() for said in by.values()} - {0}
+    return " or ".join(map(str, sorted(counts))) + (" round" if counts == {1} else " rounds")
 
 
 def _merged(paths: list[Path]) -> dict:

@@ -13,6 +13,8 @@ from ._contenders import CONTENDERS, CPP, OURS, OURS_ONE
 Result = dict
 #: What the contenders said, by cell and contender, of all rounds.
 Results = dict[str, dict[str, list[Result]]]
+#: The least µs of each contender that was timed, by cell.
+Times = dict[Cell, dict[str, float]]
 
 #: The targets: µs of an empty call; times the C++ loop, plus µs; two threads against one; part of the cells won; the
 #: least speed as a part of the best peer's.
@@ -139,17 +141,19 @@ def _item(text: str, lines: Sequence[str]) -> str:
 def summary(results: Results) -> str:
     """The targets, how far they are reached, and every cell where they aren't, the worst first."""
     found = {Cell.from_key(key): times(by) for key, by in results.items()}
-    return "\n".join([_empty(found), _against_cpp(found), _threads(found), _against_peers(found)])
+    return "\n".join([empty(found), against_cpp(found), _threads(found), _against_peers(found)])
 
 
-def _empty(found: dict[Cell, dict[str, float]]) -> str:
+def empty(found: Times) -> str:
+    """What an empty call takes."""
     values = [by[OURS] for cell, by in found.items() if cell.operation == "empty" and OURS in by]
     if not values:
         return "- An empty call: not measured."
     return f"- An empty call takes {number(min(values))} to {number(max(values))} µs (wanted: at most {EMPTY_US})."
 
 
-def _against_cpp(found: dict[Cell, dict[str, float]]) -> str:
+def against_cpp(found: Times) -> str:
+    """One thread of ours beside the C++ loop."""
     both = {cell: by for cell, by in found.items() if OURS_ONE in by and CPP in by}
     over = sorted(
         (
@@ -170,7 +174,7 @@ def _against_cpp(found: dict[Cell, dict[str, float]]) -> str:
     return _item(text, lines)
 
 
-def _threads(found: dict[Cell, dict[str, float]]) -> str:
+def _threads(found: Times) -> str:
     wanted = ("100k·1000", 0.1)
     lines = [
         f"{in_words(cell)}: {by[OURS_ONE] / by[OURS]:.2f}"
@@ -182,12 +186,18 @@ def _threads(found: dict[Cell, dict[str, float]]) -> str:
     return _item(f"Speed with all cores as a multiple of that with one (wanted: {THREADS_TIMES})", lines)
 
 
-def _against_peers(found: dict[Cell, dict[str, float]]) -> str:
+def compare(found: Times) -> dict[Cell, tuple[float, str, float, float]]:
+    """For each cell with a peer: how many times longer the best takes, its name, its time and ours."""
     compared = {}
     for cell, by in found.items():
         peer = best_peer(by)
         if peer is not None and OURS in by:
             compared[cell] = (peer[1] / by[OURS], peer[0], peer[1], by[OURS])
+    return compared
+
+
+def _against_peers(found: Times) -> str:
+    compared = compare(found)
     lost = sorted(((cell, *values) for cell, values in compared.items() if values[0] <= 1), key=lambda one: one[1])
     won = len(compared) - len(lost)
     part = f" ({won / len(compared):.0%})" if compared else ""
@@ -203,8 +213,8 @@ def _against_peers(found: dict[Cell, dict[str, float]]) -> str:
     return _item(text, lines)
 
 
-def not_timed(results: Results) -> list[str]:
-    """Who wasn't timed where, and why, but for what a contender simply hasn't."""
+def not_timed(results: Results) -> list[dict[str, str]]:
+    """Who wasn't timed in how many cells, and why, but for what a contender simply hasn't."""
     reasons: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for key, by in results.items():
         for name, said in by.items():
@@ -214,11 +224,11 @@ def not_timed(results: Results) -> list[str]:
                 for kind in ("wrong", "failed", "skipped"):
                     if kind in one and not one[kind].endswith(NORMAL):
                         reasons[name, f"{kind}: {one[kind]}"].append(Cell.from_key(key))
-    lines = []
+    rows = []
     for (name, why), cells in reasons.items():
         where = ", ".join(dict.fromkeys(f"{cell.operation} {cell.size}" for cell in cells))
-        lines.append(f"{CONTENDERS[name].title}, {len(cells)} cells ({where}): {why}")
-    return lines
+        rows.append({"contender": CONTENDERS[name].title, "cells": str(len(cells)), "where": where, "why": why})
+    return rows
 
 
 #: Ends of reasons that say nothing about a run: the contender is not meant for the cell.

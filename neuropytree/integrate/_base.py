@@ -120,7 +120,8 @@ class AbstractStepper(eqx.Module):
         ```python
         import jax, jax.numpy as jnp, neuropytree as npt
 
-        class AdamsBashforth(npt.integrate.AbstractStepper):  # of order 2, with one evaluation: it knows the last slope
+        # of order 2, with one evaluation: it knows the last slope
+        class AdamsBashforth(npt.integrate.AbstractStepper):
             def init(self, y):
                 return {"slope": jax.tree.map(jnp.zeros_like, y), "first": jnp.ones((), bool)}
 

@@ -40,7 +40,10 @@ class TracedMembrane(AbstractMembrane):
         parts = npt.neurons
         membrane = parts.TracedMembrane(parts.LeakyMembrane(v_rest=-60.0, tau=20.0), tau_a=200.0)
         cell = parts.PointNeuron(
-            3, membrane=membrane, threshold=parts.AdaptiveThreshold(-50.0, 1.6, None), jumps={"a": parts.Jump(add=1.0)}
+            3,
+            membrane=membrane,
+            threshold=parts.AdaptiveThreshold(-50.0, 1.6, None),
+            jumps={"a": parts.Jump(add=1.0)},
         )
         ```
     """

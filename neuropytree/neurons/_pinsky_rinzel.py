@@ -43,8 +43,8 @@ def PinskyRinzel(
     $$\begin{aligned} C_m \dot v_s &= g_\mathrm{Na} m_\infty^2 h\,(E_\mathrm{Na} - v_s) +
     g_\mathrm{K} n\,(E_\mathrm{K} - v_s) + g_\mathrm{L} (E_\mathrm{L} - v_s) + \tfrac{g_c}{p} (v_d - v_s) +
     \tfrac{i_s}{p}, \\ C_m \dot v_d &= g_\mathrm{Ca} s^2 (E_\mathrm{Ca} - v_d) +
-    \left(g_\mathrm{AHP}\,q + g_\mathrm{KC}\,c \min(\mathrm{Ca}/250, 1)\right) (E_\mathrm{K} - v_d) +
-    g_\mathrm{L} (E_\mathrm{L} - v_d) + \tfrac{g_c}{1 - p} (v_s - v_d) + \tfrac{i_d}{1 - p}, \\
+    \left(g_\mathrm{AHP}\,q + g_\mathrm{KC}\,c \min(\mathrm{Ca}/250, 1)\right) (E_\mathrm{K} - v_d) \\
+    &\quad + g_\mathrm{L} (E_\mathrm{L} - v_d) + \tfrac{g_c}{1 - p} (v_s - v_d) + \tfrac{i_d}{1 - p}, \\
     \dot{\mathrm{Ca}} &= 0.13\,g_\mathrm{Ca} s^2 (E_\mathrm{Ca} - v_d) - 0.075\,\mathrm{Ca}, \end{aligned}$$
 
     with the gates of `INa_PR1994`, `IK_PR1994`, `ICa_PR1994`, `IAHP_PR1994` and `IKC_PR1994`. (BrainPy leaves $c$ out

@@ -41,7 +41,9 @@ class AbstractSink(abc.ABC):
                 print(self.spikes)
 
         cells = npt.neurons.LIF(10)
-        npt.simulate(cells, cells.init(dt=0.1), 30.0, dt=0.1, duration=100.0, record=["spike"], chunk=100, sink=Total())
+        npt.simulate(
+            cells, cells.init(dt=0.1), 30.0, dt=0.1, duration=100.0, record=["spike"], chunk=100, sink=Total()
+        )
         ```
     """
 

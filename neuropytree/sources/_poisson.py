@@ -46,7 +46,9 @@ class Poisson(AbstractNode):
         ```python
         import jax, neuropytree as npt
         net = npt.Network({"noise": npt.sources.Poisson(100, rate=lambda tick: 20.0 + 10.0 * (tick.t > 50.0))})
-        sol = npt.simulate(net, net.init(dt=0.1), dt=0.1, duration=100.0, record=["noise.spike"], key=jax.random.key(0))
+        sol = npt.simulate(
+            net, net.init(dt=0.1), dt=0.1, duration=100.0, record=["noise.spike"], key=jax.random.key(0)
+        )
         ```
     """
 

@@ -233,7 +233,10 @@ def test_report():
     assert rows[2] == ["per-edge, bool, 10 %", "**10.0**", "18.0", "12.0", "20.0", "2.00", "1.50"]
     assert rows[3][-2:] == ["0.50", "–"]
     assert _report.table(results, "matmat", "100k·1000") is None
-    assert len(_report.not_timed(results)) == 1 and "BrainPy 2.5" in _report.not_timed(results)[0]
+    why = "wrong: its mean is 1, and should be near 2"
+    assert _report.not_timed(results) == [
+        {"contender": "BrainPy 2.5", "cells": "1", "where": "matvec 100k·1000", "why": why}
+    ]
 
 
 def test_runner_keeps_what_a_process_said_before_it_died():
