@@ -293,7 +293,7 @@ def highest(state, output):
 
 
 def test_functions_are_told_apart_by_identity():
-    """What the page on runs says: one that is defined once is compiled once, and a new one, were it the same text, anew.
+    """What the page on runs says: one that is defined once is compiled once, and a new one anew, were it the same text.
     Arrays that a function holds are values, if it is a pytree."""
     cell = npt.neurons.LIF(2)
     state = cell.init(dt=0.1)
