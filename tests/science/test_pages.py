@@ -1,4 +1,4 @@
-"""The network on the pages for users of Brian2 and of NEST gives the spikes that these give (`tests/reference/pages.py`)."""
+"""The network on the pages for users of Brian2 and of NEST gives the spikes that these gave."""
 
 import json
 import re
