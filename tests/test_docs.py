@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+import textwrap
 import types
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def examples() -> dict[str, str]:
             doc = inspect.getdoc(x) if id(x) not in seen else None
             seen.add(id(x))
             for n, (_, code) in enumerate(FENCE.findall(doc or "")):
-                found[f"{path}[{n}]"] = inspect.cleandoc(code)
+                found[f"{path}[{n}]"] = textwrap.dedent(code)
     return found
 
 
@@ -75,7 +76,7 @@ def test_blocks_of_a_page_run(page, capsys):
     space: dict[str, object] = {}
     blocks = [code for _, code in FENCE.findall(page.read_text()) if "--8<--" not in code]
     for n, code in enumerate(blocks):
-        exec(compile(inspect.cleandoc(code), f"<{page.name}, block {n}>", "exec"), space)
+        exec(compile(textwrap.dedent(code), f"<{page.name}, block {n}>", "exec"), space)
 
 
 def test_every_public_thing_stands_on_an_api_page():
