@@ -7,7 +7,6 @@ import pytest
 import neuropytree as npt
 from neuropytree.neurons import AbstractMembrane, HardReset, PointNeuron, Threshold, Voltage
 
-
 STEPPERS = [
     npt.integrate.ExponentialEuler(),
     npt.integrate.RK4(),
