@@ -18,6 +18,7 @@ import neuropytree as npt
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 FENCE = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FIRST = ("index.md", "changelog.md", "contributing.md")
 PACKAGES = {
     name: module for name, module in vars(npt).items() if isinstance(module, types.ModuleType) and name[0] != "_"
 }
@@ -96,6 +97,14 @@ def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
     listed = re.findall(r": (\S+\.md)$", navigation, re.MULTILINE)
     assert sorted(listed) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES)
+
+
+@pytest.mark.parametrize("where, prefix", [("README.md", "docs/"), ("docs/index.md", "")])
+def test_the_first_pages_link_every_other(where, prefix):
+    """But for those of the interface, and those that only show a file of the repository."""
+    text = (ROOT / where).read_text()
+    others = [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in FIRST]
+    assert not [name for name in others if not re.search(rf"\]\({prefix}{re.escape(name)}[)#]", text)]
 
 
 def program(name: str):
