@@ -76,7 +76,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
-        return ConductanceState(v=v, channels={name: c.init(v, pools) for name, c in self.channels.items()}, ions=ions)
+        return ConductanceState(v=v, channels={name: c.begin(v, pools) for name, c in self.channels.items()}, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """What the channels see of the ions in the state `ions`."""
