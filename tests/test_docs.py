@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+import textwrap
 import types
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import neuropytree as npt
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 FENCE = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FIRST = ("index.md", "changelog.md", "contributing.md")
 PACKAGES = {
     name: module for name, module in vars(npt).items() if isinstance(module, types.ModuleType) and name[0] != "_"
 }
@@ -42,7 +44,7 @@ def examples() -> dict[str, str]:
             doc = inspect.getdoc(x) if id(x) not in seen else None
             seen.add(id(x))
             for n, (_, code) in enumerate(FENCE.findall(doc or "")):
-                found[f"{path}[{n}]"] = inspect.cleandoc(code)
+                found[f"{path}[{n}]"] = textwrap.dedent(code)
     return found
 
 
@@ -75,7 +77,7 @@ def test_blocks_of_a_page_run(page, capsys):
     space: dict[str, object] = {}
     blocks = [code for _, code in FENCE.findall(page.read_text()) if "--8<--" not in code]
     for n, code in enumerate(blocks):
-        exec(compile(inspect.cleandoc(code), f"<{page.name}, block {n}>", "exec"), space)
+        exec(compile(textwrap.dedent(code), f"<{page.name}, block {n}>", "exec"), space)
 
 
 def test_lines_of_code_fit_the_page():
@@ -108,6 +110,14 @@ def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
     listed = re.findall(r": (\S+\.md)$", navigation, re.MULTILINE)
     assert sorted(listed) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES)
+
+
+@pytest.mark.parametrize("where, prefix", [("README.md", "docs/"), ("docs/index.md", "")])
+def test_the_first_pages_link_every_other(where, prefix):
+    """But for those of the interface, and those that only show a file of the repository."""
+    text = (ROOT / where).read_text()
+    others = [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in FIRST]
+    assert not [name for name in others if not re.search(rf"\]\({prefix}{re.escape(name)}[)#]", text)]
 
 
 def program(name: str):

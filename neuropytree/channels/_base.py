@@ -2,13 +2,16 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from .._arguments import check_parameters
+from .._arguments import check_parameters, fits
+from .._errors import listing
 from .._types import Drive, Parameter, parameter
 from ..integrate import Linear, Relaxation, depends
 from ..ions import Pool
@@ -54,8 +57,34 @@ class AbstractChannel(eqx.Module):
 
     def init(self, v: Float[Array, "..."], ions: Pools) -> Gates:
         """The gates at rest at the voltage `v`. To be given by channels whose gates depend on one another."""
-        kinetics = self.kinetics(v, {}, ions)
+        kinetics = self._gates(self.kinetics(v, {}, ions), v)
         return {name: jnp.broadcast_to(_rest(k), v.shape).astype(v.dtype) for name, k in kinetics.items()}
+
+    def begin(self, v: Float[Array, "..."], ions: Pools) -> Gates:
+        """The gates at rest, as `init` has them, when a cell begins.
+
+        **Raises:** `TypeError` or `ValueError` for a method that returns something a cell can't step by, naming it.
+        """
+        gates = self.init(v, ions)
+        moved, drive = eqx.filter_eval_shape(lambda: (self.kinetics(v, gates, ions), self.drive(v, gates, ions)))
+        who = type(self).__name__
+        if set(self._gates(moved, v)) != set(gates):
+            raise ValueError(f"{who}.kinetics moves {listing(moved)}, and {who}.init makes {listing(gates)}")
+        if not isinstance(drive, Drive):
+            raise TypeError(f"{who}.drive returns {eqx.tree_pformat(drive)}; expected an npt.Drive(i, g)")
+        _check_shapes(f"{who}.drive", drive, v)
+        return gates
+
+    def _gates(self, kinetics: Any, v: Array) -> dict[str, Relaxation | Linear]:
+        """What `kinetics` has returned. **Raises:** `TypeError` or `ValueError` unless it is a dictionary of gates."""
+        who = f"{type(self).__name__}.kinetics"
+        if not isinstance(kinetics, dict) or not all(isinstance(k, Relaxation | Linear) for k in kinetics.values()):
+            raise TypeError(
+                f"{who} returns {eqx.tree_pformat(kinetics)}; expected a dictionary of gates by name, each an "
+                "inf_tau(...) or alpha_beta(...) of npt.channels"
+            )
+        _check_shapes(who, kinetics, v)
+        return kinetics
 
 
 class AbstractOhmic(AbstractChannel):
@@ -114,8 +143,18 @@ class AbstractOhmic(AbstractChannel):
 
     def drive(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> Drive:
         e, g = self.reversal(ions), self.conductance(v, gates, ions)
+        if not isinstance(g, jax.Array | float | int | np.ndarray | np.generic):
+            raise TypeError(f"{type(self).__name__}.conductance returns {eqx.tree_pformat(g)}; expected a conductance")
         return Drive(g * e, g)
 
 
 def _rest(k: Relaxation | Linear) -> Array:
     return k.rest if isinstance(k, Relaxation) else -k.b / k.a
+
+
+def _check_shapes(who: str, made: Any, v: Array) -> None:
+    """**Raises:** `ValueError` for something of another shape than the voltages."""
+    for path, x in jax.tree_util.tree_leaves_with_path(made):
+        if not fits(jnp.shape(x), v.shape):
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise ValueError(f"{who} gives {name} the shape {jnp.shape(x)}; expected () or {v.shape}")

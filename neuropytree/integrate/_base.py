@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, PyTree
 
 from .._stream import Source
@@ -164,6 +165,34 @@ class AbstractStepper(eqx.Module):
         - `state`: from `init` or the last step.
         - `key`: the stream of the step, or a random key, for the noise of steppers that have it.
         """
+
+
+def derivatives(field: AbstractField, t: Scalar, y: PyTree, u: Any) -> list[Array]:
+    """The derivative of each leaf of `y`, in their order.
+
+    **Raises:** `ValueError` for a derivative of another structure, such as a dictionary, whose order is its own.
+    """
+    return _in_the_form_of(y, field.vector_field(t, y, u), f"{called(field)}.vector_field", None)
+
+
+def declared_by(field: AbstractField, t: Scalar, y: PyTree, u: Any) -> list[Linear | Relaxation | None]:
+    """What `field.linear` says of each leaf of `y`, in their order.
+
+    **Raises:** `ValueError` unless it is `None`, or has the structure of `y`.
+    """
+    found = field.linear(t, y, u)
+    if found is None:
+        return [None] * len(jax.tree.leaves(y))
+    return _in_the_form_of(
+        y, found, f"{called(field)}.linear", lambda x: x is None or isinstance(x, Linear | Relaxation)
+    )
+
+
+def _in_the_form_of(y: PyTree, made: PyTree, who: str, is_leaf: Callable[[Any], bool] | None) -> list[Any]:
+    leaves, form = jax.tree.flatten(made, is_leaf=is_leaf)
+    if form != jax.tree.structure(y):
+        raise ValueError(f"{who} returns {form}; expected the structure of the variables, {jax.tree.structure(y)}")
+    return leaves
 
 
 def refuse_noise(stepper: AbstractStepper | str, field: AbstractField, t: Scalar, y: PyTree, u: Any) -> None:

@@ -12,7 +12,17 @@ from .._math import exprel, fast_expm1
 from .._stream import Source
 from .._types import Scalar
 from ..ops import fence
-from ._base import AbstractField, AbstractStepper, Chord, Linear, Relaxation, called, refuse_noise
+from ._base import (
+    AbstractField,
+    AbstractStepper,
+    Chord,
+    Linear,
+    Relaxation,
+    called,
+    declared_by,
+    derivatives,
+    refuse_noise,
+)
 from ._elementwise import require_elementwise
 from ._noise import AbstractSDEStepper, Calculus, noise_of
 from ._secant import secant
@@ -56,16 +66,7 @@ def _coefficients(
     which: list[int],
 ) -> list[Linear | Relaxation]:
     """The coefficients of the variables numbered `which`: declared, or found by linearising each in itself."""
-    declared = field.linear(t, jax.tree.unflatten(structure, leaves), u)
-    if declared is None:
-        linears: list[Linear | Relaxation | None] = [None] * len(leaves)
-    else:
-        linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
-        if len(linears) != len(leaves):
-            raise ValueError(
-                f"{called(field)}.linear gives {len(linears)} entries for {len(leaves)} variables; give a Linear, a "
-                "Relaxation or None for each"
-            )
+    linears = declared_by(field, t, jax.tree.unflatten(structure, leaves), u)
     found = ((n, linears[n]) for n in which)
     return [_linearised(stepper, field, t, leaves, structure, u, n) if x is None else x for n, x in found]
 
@@ -75,7 +76,7 @@ def _linearised(
 ) -> Linear:
     def own(leaf: Array) -> Array:
         y = jax.tree.unflatten(structure, [*leaves[:n], leaf, *leaves[n + 1 :]])
-        return jax.tree.leaves(field.vector_field(t, y, u))[n]
+        return derivatives(field, t, y, u)[n]
 
     name = named(jax.tree.unflatten(structure, leaves))[n][0]
     require_elementwise(type(stepper).__name__, own, leaves[n], f"variable '{name}' of {called(field)}")

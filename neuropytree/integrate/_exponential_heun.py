@@ -9,7 +9,7 @@ from jaxtyping import PyTree
 from .._math import exprel, exprel2
 from .._stream import Source
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper, Relaxation, refuse_noise
+from ._base import AbstractField, AbstractStepper, Relaxation, derivatives, refuse_noise
 from ._exponential import _coefficients
 
 
@@ -58,7 +58,7 @@ class ExponentialHeun(AbstractStepper):
             rates.append(jnp.asarray(a))
             slopes.append(f)
             predicted.append(leaf + dt * exprel(a * dt) * f)
-        ends = jax.tree.leaves(field.vector_field(t + dt, jax.tree.unflatten(structure, predicted), u))
+        ends = derivatives(field, t + dt, jax.tree.unflatten(structure, predicted), u)
         out = [
             p + dt * exprel2(a * dt) * (end - f - a * (p - leaf))
             for leaf, a, f, p, end in zip(leaves, rates, slopes, predicted, ends, strict=True)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from .._arguments import named
 from .._errors import listing
 from .._types import Scalar, as_parameter
-from ._base import AbstractField, AbstractStepper, refuse_noise
+from ._base import AbstractField, AbstractStepper, derivatives, refuse_noise
 
 
 class FractionalMemory(eqx.Module):
@@ -132,7 +132,7 @@ class AbstractFractionalStepper(AbstractStepper):
                 "steps: make num_memory at least the number of all steps, duration / dt, or take GLShortMemory, "
                 "which forgets",
             )
-        slopes = jax.tree.leaves(field.vector_field(t, y, u))
+        slopes = derivatives(field, t, y, u)
         new, past, last = [], [], []
         for x, f, a, ring, before in zip(leaves, slopes, self._each(y), state.past, state.last, strict=True):
             move = self.factor(a) * jnp.asarray(dt, x.dtype) ** a * jnp.broadcast_to(f, x.shape).astype(x.dtype)

@@ -7,7 +7,7 @@ from jaxtyping import Array, PyTree
 
 from .._stream import Source
 from .._types import Scalar
-from ._base import AbstractField, AbstractStepper, Linear, Relaxation, refuse_noise
+from ._base import AbstractField, AbstractStepper, Linear, Relaxation, declared_by, derivatives, refuse_noise
 from ._elementwise import depends
 from ._newton import root
 
@@ -89,12 +89,11 @@ def _step(field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, theta:
     """`y1 = y + dt ((1 - theta) f(t, y) + theta f(t + dt, y1))`."""
     leaves, structure = jax.tree.flatten(y)
     if theta < 1:
-        begin = [(1 - theta) * dt * f for f in jax.tree.leaves(field.vector_field(t, y, u))]
+        begin = [(1 - theta) * dt * f for f in derivatives(field, t, y, u)]
         leaves = [leaf + f for leaf, f in zip(leaves, begin, strict=True)]
 
     def coefficients(y: PyTree) -> list[Any]:
-        declared = field.linear(t + dt, y, u)
-        return jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
+        return declared_by(field, t + dt, y, u)
 
     at_end = coefficients(y)
     if at_end and all(at_end) and not depends(coefficients, y):
@@ -102,7 +101,7 @@ def _step(field: AbstractField, t: Scalar, y: PyTree, u: Any, dt: Scalar, theta:
         return jax.tree.unflatten(structure, closed)
 
     def residual(z: PyTree) -> PyTree:
-        f = jax.tree.leaves(field.vector_field(t + dt, z, u))
+        f = derivatives(field, t + dt, z, u)
         zs = jax.tree.leaves(z)
         out = [zi - yi - theta * dt * fi for zi, yi, fi in zip(zs, leaves, f, strict=True)]
         return jax.tree.unflatten(structure, out)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
@@ -146,7 +147,8 @@ class Population(AbstractHalvedNode):
         cell, spikes = self.cell.fire(moved.cell, tick)
         emitters, sent = {}, {}
         for name, emitter in self.emitters.items():
-            emitters[name], sent[name] = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
+            made = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
+            emitters[name], sent[name] = _pair(made, moved.emitters[name], emitter)
         spikes, open_ = after(spikes, moved.receptors)
         receptors = {name: r.relax(open_[name], tick) for name, r in self.receptors.items()}
         messages = self._of_cells(cell, spikes) | sent
@@ -179,3 +181,13 @@ class Population(AbstractHalvedNode):
         if rest and head not in self.cell.parts:
             raise ValueError(f"'{path}': there is no receptor '{head}'; there are {listing(self.ports)}")
         return self.cell.read(path, state.cell, output.get("spike", state.cell.v))
+
+
+def _pair(made: Any, old: Any, emitter: AbstractEmitter) -> tuple[Any, Array]:
+    """What an emitter's step has made: a state and a message. **Raises:** `TypeError` if it is something else."""
+    if isinstance(made, tuple) and len(made) == 2 and jax.tree.structure(made[0]) == jax.tree.structure(old):
+        return made
+    raise TypeError(
+        f"{type(emitter).__name__}.step returns {eqx.tree_pformat(made)}; expected a state like "
+        f"{eqx.tree_pformat(old)}, and what is sent"
+    )

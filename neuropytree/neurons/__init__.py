@@ -10,6 +10,7 @@ from ._alif import TracedState as TracedState
 from ._base import AbstractNeuron as AbstractNeuron
 from ._cable import CableMembrane as CableMembrane
 from ._cable import CompartmentsState as CompartmentsState
+from ._clamp import VoltageClamp as VoltageClamp
 from ._compartments import Compartments as Compartments
 from ._composed import ComposedNeuron as ComposedNeuron
 from ._conductance import ConductanceCell as ConductanceCell

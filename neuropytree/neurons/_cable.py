@@ -144,7 +144,7 @@ class CableMembrane(AbstractMembrane):
         at = self.places("ion")
         ions = {name: ion.init((*shape, len(at[name])), v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
-        channels = {name: c.init(self._of(v, name), self._seen(pools, name)) for name, c in self.channels.items()}
+        channels = {name: c.begin(self._of(v, name), self._seen(pools, name)) for name, c in self.channels.items()}
         return CompartmentsState(voltages=v, channels=channels, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:

@@ -15,6 +15,7 @@ from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron
 from ._confined import Confined
+from ._membrane import what_is_wrong
 from ._spiking import Spiking
 from ._state import Moved, NeuronState
 
@@ -36,6 +37,9 @@ class ComposedNeuron(AbstractNeuron):
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> NeuronState:
         dt = None if dt is None else as_dt(dt)
         membrane = self.membrane.init(self.shape, key=key)
+        if not hasattr(membrane, "v"):
+            who = type(self.membrane).__name__
+            raise TypeError(f"{who}.init returns {membrane!r}; expected an eqx.Module of arrays, one of them 'v'")
         stepper = self.stepper.init(membrane)
         if self.spiking is None:
             return NeuronState(membrane=membrane, stepper=stepper, dt=dt)
@@ -59,8 +63,14 @@ class ComposedNeuron(AbstractNeuron):
         old = state.membrane
         u = self.membrane.received(Drive.of(input, state.v.dtype), state.v.shape)
         field, key = self._field(state, tick.dt), tick.fold("membrane").stream
-        new, memory = self.stepper.step(field, tick.t, old, u, tick.dt, state=state.stepper, key=key)
-        new = jax.tree.map(lambda x, like: jnp.broadcast_to(x, like.shape), new, old)
+        try:
+            new, memory = self.stepper.step(field, tick.t, old, u, tick.dt, state=state.stepper, key=key)
+            new = jax.tree.map(lambda x, like: jnp.broadcast_to(x, like.shape), new, old)
+        except (TypeError, ValueError, IndexError) as error:  # of JAX, if a derivative has another form
+            wrong = what_is_wrong(self.membrane, tick.t, old, u)
+            if wrong is None:
+                raise
+            raise TypeError(wrong) from error
         return Moved(membrane=self.membrane.settled(new), stepper=memory, before=state)
 
     def fire(self, moved: Moved, tick: Tick) -> tuple[NeuronState, Spikes]:

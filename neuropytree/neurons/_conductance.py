@@ -76,7 +76,7 @@ class ConductanceMembrane(AbstractMembrane):
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)
-        return ConductanceState(v=v, channels={name: c.init(v, pools) for name, c in self.channels.items()}, ions=ions)
+        return ConductanceState(v=v, channels={name: c.begin(v, pools) for name, c in self.channels.items()}, ions=ions)
 
     def pools(self, ions: dict[str, dict[str, Array]]) -> dict[str, Pool]:
         """What the channels see of the ions in the state `ions`."""
@@ -110,7 +110,7 @@ class ConductanceMembrane(AbstractMembrane):
         inward: dict[str, Array] = {name: jnp.zeros_like(y.v) for name in self.ions}
         for name, channel in self.channels.items():
             if channel.carries in inward:
-                inward[channel.carries] += _at(currents[name], y.v)
+                inward[channel.carries] += flowing(currents[name], y.v)
         v = self._rates(total, y.v)
         channels = {name: c.kinetics(y.v, y.channels[name], pools) for name, c in self.channels.items()}
         ions = {name: ion.kinetics(y.ions[name], inward[name]) for name, ion in self.ions.items()}
@@ -232,5 +232,6 @@ class ConductanceCell(ComposedNeuron):
         return output if path == "spike" else find(state, path, who="a conductance cell", also=("spike",))
 
 
-def _at(drive: Drive, v: Array) -> Array:
+def flowing(drive: Drive, v: Array) -> Array:
+    """The current of a drive at the voltage `v`."""
     return drive.i if drive.g is None else drive.i - drive.g * v

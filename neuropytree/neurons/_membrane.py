@@ -5,11 +5,13 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import fits, real
-from .._types import Drive, Scalar, fold_key
+from .._arguments import fits, named, real
+from .._errors import listing
+from .._types import Drive, Scalar, fields_of, fold_key
 from ..init import AbstractInitializer, values
 from ..integrate import AbstractField, Relaxation
 
@@ -71,6 +73,20 @@ class AbstractMembrane(AbstractField):
     def settled(self, y: Any) -> Any:
         """`y` with whatever has no motion of its own, but follows from the rest, put where it belongs."""
         return y
+
+
+def what_is_wrong(membrane: AbstractMembrane, t: Scalar, y: Any, u: Drive) -> str | None:
+    """What a message says of a membrane whose derivative doesn't have the form of its variables; `None` of others."""
+    slope = eqx.filter_eval_shape(membrane.vector_field, t, y, u)
+    who = f"{type(membrane).__name__}.vector_field"
+    if jax.tree.structure(slope) != jax.tree.structure(y):
+        got = "None" if slope is None else type(slope).__name__
+        got += f" with {listing(fields_of(slope))}" if fields_of(slope) else ""
+        return f"{who} returns {got}; expected {type(y).__name__} with a derivative for each of {listing(fields_of(y))}"
+    for (name, x), (_, dx) in zip(named(y), named(slope), strict=True):
+        if not fits(dx.shape, x.shape):
+            return f"{who} gives {name} a derivative of shape {dx.shape}; the variable has shape {x.shape}"
+    return None
 
 
 def as_rule(x: ArrayLike | AbstractInitializer | None, name: str) -> Array | AbstractInitializer | None:

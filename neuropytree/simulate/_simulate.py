@@ -94,8 +94,10 @@ def simulate(
 
     Step $k$ takes the state from $k\,\Delta t$ to $(k + 1)\,\Delta t$; what is recorded of it is the state at its end.
     Compiled once for each model structure, number of steps and record; other values of parameters, inputs, start,
-    state and key compile nothing. A function as input or record is told apart by identity: define it once, outside of
-    a loop that calls `simulate`. Works inside `jax.jit`, `jax.vmap`, `jax.grad` and `jax.shard_map`.
+    state and key compile nothing. A function as input or record is told apart by identity: a lambda that is written in
+    the call is a new one, and compiled anew, in every call. Define it once, at the level of the module; values that
+    change go into the arrays of a `jax.tree_util.Partial`, `Partial(function, jnp.asarray(2.0))`, or of an
+    `equinox.Module` that can be called. Works inside `jax.jit`, `jax.vmap`, `jax.grad` and `jax.shard_map`.
 
     **Arguments:**
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._arguments import check_kind
+from .._arguments import check_kind, fits
 from .._types import Drive, Tick
 from ._kinetics import AbstractKinetics
 from ._outputs import AbstractOutput
@@ -50,12 +52,32 @@ class Receptor(eqx.Module):
         `rate` is that of the voltage, where the membrane has one (`AbstractMembrane.rate`, 1/ms): a current and the
         voltage are then propagated exactly together.
         """
-        return self.output(self.kinetics.mean(state, tick.dt, rate if self.output.is_current else None), v, tick)
+        g = self.kinetics.mean(state, tick.dt, rate if self.output.is_current else None)
+        if not hasattr(g, "shape") or not fits(g.shape, v.shape):
+            raise TypeError(
+                f"{type(self.kinetics).__name__}.mean returns {eqx.tree_pformat(g)}; expected an array of shape "
+                f"{v.shape}, one number for each neuron"
+            )
+        flow = self.output(g, v, tick)
+        if not isinstance(flow, Drive):
+            made = eqx.tree_pformat(flow)
+            raise TypeError(f"{type(self.output).__name__} returns {made}; expected an npt.Drive(i, g)")
+        return flow
 
     def relax(self, state: Any, tick: Tick) -> Any:
         """The state one step on, before anything arrives."""
-        return self.kinetics.relax(state, tick.dt)
+        return self._in_form(self.kinetics.relax(state, tick.dt), state, "relax")
 
     def receive(self, state: Any, add: Callable[[Array], Array]) -> Any:
         """The state after arrivals; `add` takes an array with one value for each neuron, and adds them to it."""
-        return self.kinetics.receive(state, add)
+        return self._in_form(self.kinetics.receive(state, add), state, "receive")
+
+    def _in_form(self, new: Any, old: Any, method: str) -> Any:
+        """`new`. **Raises:** `TypeError` if a method of the kinetics gives its state another form."""
+        shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(x)] for x in (new, old)]
+        if jax.tree.structure(new) != jax.tree.structure(old) or shapes[0] != shapes[1]:
+            raise TypeError(
+                f"{type(self.kinetics).__name__}.{method} returns {eqx.tree_pformat(new)}; expected a state like "
+                f"{eqx.tree_pformat(old)}"
+            )
+        return new

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.integrate import solve_ivp
 
 import neuropytree as npt
@@ -108,3 +109,55 @@ def test_linoid_for_users_is_right_at_its_singular_point():
     value, slope = jax.jvp(linoid, (x,), (jnp.ones_like(x),))
     np.testing.assert_allclose(value, 1 + np.asarray(x) / 2, rtol=1e-12)
     np.testing.assert_allclose(slope, 0.5 + np.asarray(x) / 6, rtol=1e-12)
+
+
+class Forgetful(AbstractOhmic):
+    """A channel whose methods may be replaced."""
+
+    moved: object = None
+    open: object = None
+
+    def kinetics(self, v, gates, ions):
+        return self.moved(v) if self.moved else {"m": inf_tau(0.5 * jnp.ones_like(v), jnp.asarray(2.0))}
+
+    def conductance(self, v, gates, ions):
+        return self.open(v) if self.open else gates["m"]
+
+
+class Current(npt.channels.AbstractChannel):
+    """A current that isn't a `Drive`."""
+
+    def kinetics(self, v, gates, ions):
+        return {}
+
+    def drive(self, v, gates, ions):
+        return -0.1 * v
+
+
+class Other(Forgetful):
+    def init(self, v, ions):
+        return {"n": jnp.zeros_like(v)}
+
+
+@pytest.mark.parametrize(
+    "channel, error, says",
+    [
+        (Forgetful(moved=lambda v: None, e=0.0), TypeError, "Forgetful.kinetics returns None; expected a dictionary"),
+        (Forgetful(moved=lambda v: inf_tau(v, v), e=0.0), TypeError, "Forgetful.kinetics returns Relaxation"),
+        (Forgetful(moved=lambda v: {"m": (v, v)}, e=0.0), TypeError, r"Forgetful.kinetics returns \{'m': \("),
+        (
+            Forgetful(moved=lambda v: {"m": inf_tau(jnp.ones(2), jnp.asarray(2.0))}, e=0.0),
+            ValueError,
+            r"Forgetful.kinetics gives m.rest the shape \(2,\); expected \(\) or \(3,\)",
+        ),
+        (Forgetful(open=lambda v: None, e=0.0), TypeError, "Forgetful.conductance returns None"),
+        (Forgetful(open=lambda v: jnp.ones(2), e=0.0), ValueError, r"Forgetful.drive gives i the shape \(2,\)"),
+        (Current(), TypeError, "Current.drive returns .*; expected an npt.Drive"),
+        (Other(open=lambda v: v, e=0.0), ValueError, r"Other.kinetics moves \['m'\], and Other.init makes \['n'\]"),
+    ],
+    ids=lambda x: "" if not isinstance(x, str) else x[:24],
+)
+def test_what_a_method_returns_in_another_form_is_said(channel, error, says):
+    cell = npt.neurons.ConductanceCell(3, channels={"c": channel})
+    with pytest.raises(error, match=says):
+        cell.init()

@@ -284,6 +284,37 @@ def test_other_values_compile_nothing(noisy):
     assert first != second and not compiled
 
 
+def wave(tick):
+    return 15.0 + 5.0 * jnp.sin(tick.t)
+
+
+def highest(state, output):
+    return jnp.max(state.v)
+
+
+def test_functions_are_told_apart_by_identity():
+    """What the page on runs says: one that is defined once is compiled once, and a new one anew, were it the same text.
+    Arrays that a function holds are values, if it is a pytree."""
+    cell = npt.neurons.LIF(2)
+    state = cell.init(dt=0.1)
+
+    def run(inputs, record):
+        return npt.simulate(cell, state, inputs, dt=0.1, duration=1.0, record=record)
+
+    def scaled(size, tick):
+        return size * jnp.sin(tick.t)
+
+    one, two = (jax.tree_util.Partial(scaled, jnp.asarray(x)) for x in (1.0, 2.0))
+    run(wave, highest), run(one, ["v"])
+    with count_compilations() as compiled:
+        run(wave, highest), run(two, ["v"])
+    assert not compiled
+    for inputs, record in ((lambda tick: 15.0, highest), (wave, lambda state, output: jnp.max(state.v))):
+        with count_compilations() as compiled:
+            run(inputs, record)
+        assert compiled
+
+
 def test_non_finite_values_are_named_with_their_step(noisy):
     net, _ = noisy
     inputs = {"I": npt.Series(jnp.zeros(300).at[123].set(jnp.nan))}
