@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -39,24 +40,13 @@ def whole_steps(duration: float, dt: float) -> int:
     return n
 
 
-def whole_number(name: str, n: Any) -> int:
-    """A number of steps. **Raises:** `ValueError` unless it is a whole one, at least 1."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
-    return int(n)
-
-
 def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     """`start`, the number of a run's first step, as an array.
 
     **Raises:** `ValueError` if it isn't one.
     """
-    try:
-        good = not isinstance(start, bool) and jnp.ndim(start) == 0
-        good = good and jnp.issubdtype(jnp.result_type(start), jnp.integer)
-    except TypeError:
-        good = False
-    if not good:
+    good = isinstance(start, int | np.integer | np.ndarray | jax.Array) and not isinstance(start, bool)
+    if not good or jnp.ndim(start) != 0 or not jnp.issubdtype(jnp.result_type(start), jnp.integer):
         raise ValueError(f"start is {start!r}; expected the number of the first step")
     if isinstance(start, Tracer):
         return start.astype(jnp.int32)

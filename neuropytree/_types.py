@@ -29,10 +29,11 @@ def as_parameter(x: ArrayLike) -> Array:
     return jnp.asarray(x, dtype=dtype)
 
 
-def parameter(default: float | None, **bounds: Any) -> Any:
-    """A field for a parameter that a keyword sets, made an array leaf; `None` stays `None`. Its values are checked by
-    `check_parameters`, for which `bounds` are those of `real`."""
-    return eqx.field(default=default, converter=_leaf, kw_only=True, metadata={"bounds": bounds})
+def parameter(default: Any = dataclasses.MISSING, *, positional: bool = False, **bounds: Any) -> Any:
+    """A field for a parameter, made an array leaf; `None` stays `None`. A keyword sets it unless it is `positional`.
+    Its values are checked by `check_parameters`, for which `bounds` are those of `check_real`."""
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_leaf, kw_only=not positional, metadata={"bounds": bounds}, **given)
 
 
 def _leaf(x: Any) -> Any:
@@ -70,11 +71,18 @@ class Tick(eqx.Module):
     def at(cls, index: int | Int[Array, ""], *, dt: Scalar, key: Key[Array, ""] | None = None) -> "Tick":
         """The tick of step `index`; `key` is the key of the whole run.
 
-        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key, and an index that isn't whole.
+        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key, an index that isn't whole, and a
+            `dt` that isn't a positive number.
         """
         check_key(key)
-        if not jnp.issubdtype(jnp.result_type(index), jnp.integer) or isinstance(index, bool):
+        if isinstance(index, bool) or not isinstance(index, int | np.integer | jax.Array):
             raise TypeError(f"index is {index!r}; expected the number of a step")
+        if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+            raise TypeError(f"index has dtype {jnp.result_type(index)}; expected the number of a step")
+        if not isinstance(dt, jax.Array) and (
+            isinstance(dt, bool) or not isinstance(dt, int | float | np.integer | np.floating) or not 0 < dt < np.inf
+        ):
+            raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
         index = jnp.asarray(index, dtype=jnp.int32)
         return cls(index, dt, None if key is None else Stream(key, index))
 

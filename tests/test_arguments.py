@@ -1,7 +1,7 @@
-"""Every parameter of channels, ions, surrogates, initializers and synapses says what is wrong with a value, by name."""
+"""Every argument of every public constructor and function says what is wrong with a value, by name; `walk.py` has the
+values that are good, and the reasons why some odd ones are."""
 
-import dataclasses
-import inspect
+import re
 
 import jax
 import jax.numpy as jnp
@@ -10,68 +10,82 @@ import pytest
 
 import neuropytree as npt
 
-BASES = (
-    npt.channels.AbstractChannel,
-    npt.ions.AbstractIon,
-    npt.surrogate.AbstractSurrogate,
-    npt.init.AbstractInitializer,
-    npt.synapses.AbstractKinetics,
-    npt.synapses.AbstractOutput,
-)
-PACKAGES = (npt.channels, npt.ions, npt.surrogate, npt.init, npt.synapses)
-CLASSES = {
-    f"{package.__name__.split('.')[-1]}.{name}": thing
-    for package in PACKAGES
-    for name, thing in vars(package).items()
-    if inspect.isclass(thing) and issubclass(thing, BASES) and not inspect.isabstract(thing)
-}
-NEEDED = {"e": -70.0, "c": 1.0, "value": 1.0, "e_rev": 0.0}  # of those without a default
+from .walk import FINE, MADE, SPOKEN, Case, Reached, cases, matches, public, reasons
+
+# Equinox's, of an array in a field that takes none; the error comes after it
+pytestmark = pytest.mark.filterwarnings("ignore:A JAX array is being set as static")
+
 BAD = {
     "NaN": np.nan,
     "infinite": np.inf,
+    "negative": -1.0,
     "text": "0.1",
     "complex": 1 + 1j,
-    "a NaN among others": np.array([1.0, np.nan]),
-    "a list of texts": ["a", "b"],
-    "an object": object(),
+    "shape": np.ones(7),
+    "None": None,
+    "object": object(),
 }
-# what must be above zero: never negative, and never zero
-POSITIVE = {"tau", "tau_max", "phi", "alpha", "beta", "d", "c", "c_out", "c_rest", "c_half", "k_2", "k_4", "n"}
-AT_LEAST_ZERO = {"g", "g_inc", "std"}
-ZERO_TOO = {("ions.CalciumFirstOrder", "alpha"), ("channels.IAHP_De1994", "alpha")}
+CASES = {case.name: case for case in cases()}
 
 
-def parameters(cls):
-    return list(inspect.signature(cls).parameters)
+def refusal(case: Case, **given):
+    """The error, or `None` if these arguments are taken."""
+    try:
+        case.call(**case.good | given)
+    except (Reached, FileNotFoundError):  # a name is no file's, and yet one
+        return None
+    except Exception as error:  # of whatever type: that it is the right one is looked at
+        return error
+    return None
 
 
-def made(cls, **given):
-    wanted = [name for name, p in inspect.signature(cls).parameters.items() if p.default is p.empty]
-    return cls(**{name: NEEDED[name] for name in wanted if name in NEEDED} | given)
-
-
-CASES = [(name, field) for name, cls in CLASSES.items() for field in parameters(cls)]
+def odd(case: Case):
+    """Arguments with values that make no sense for most."""
+    for p in case.parameters:
+        for what, value in BAD.items():
+            if value is not None or p.default is not None:  # where it is the default it means something
+                yield p.name, what, value
 
 
 def test_all_kinds_are_walked():
-    assert len(CLASSES) > 35 and len(CASES) > 100
-    assert {"channels.IL", "ions.CalciumDetailed", "surrogate.Sigmoid", "init.Normal", "synapses.COBA"} <= set(CLASSES)
+    some = "channels.IL neurons.LIF neurons.PinskyRinzel connect.CSR connect.FixedProb() integrate.odeint npt.simulate "
+    some += "sources.Poisson measure.firing_rate random.poisson npt.Events npt.Network neurons.exact_spikes"
+    assert set(some.split()) <= set(CASES) and len(CASES) > 170
+    assert sum(len(list(odd(case))) for case in CASES.values()) > 7000
 
 
-@pytest.mark.parametrize(("name", "field"), CASES, ids=map(".".join, CASES))
-def test_a_bad_value_is_refused_by_name(name, field):
-    cls = CLASSES[name]
-    bad = dict(BAD)
-    if field in POSITIVE | AT_LEAST_ZERO:
-        bad["negative"] = -1.0
-    if field in POSITIVE and (name, field) not in ZERO_TOO:
-        bad["zero"] = 0.0
-    if field == "celsius":
-        bad["below absolute zero"] = -300.0
-    for what, value in bad.items():
-        with pytest.raises((TypeError, ValueError), match=rf"\b{field}\b") as error:
-            made(cls, **{field: value})
-        assert "expected" in str(error.value), (what, str(error.value))
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_wrong_is_said_by_name(name):
+    case = CASES[name]
+    assert refusal(case) is None
+    wrong = []
+    for argument, what, value in odd(case):
+        error = refusal(case, **{argument: value})
+        said = SPOKEN.get((name, argument), argument)
+        if error is None and not reasons(name, argument, what):
+            wrong.append(f"{argument}: {what} is taken, and no reason listed")
+        elif error is not None and not (
+            isinstance(error, TypeError | ValueError)
+            and re.search(rf"\b{said}\b", str(error))
+            and "expected" in str(error)
+        ):
+            wrong.append(f"{argument}: {what} gives {error!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("entry", FINE, ids=lambda entry: f"{entry[0]}: {entry[1]}: {entry[2]}"[:60])
+def test_every_reason_applies(entry):
+    who, what, value, _ = entry
+    for case in CASES.values():
+        for argument, kind, x in odd(case) if matches(case.name, who) else ():
+            if matches(argument, what) and matches(kind, value) and refusal(case, **{argument: x}) is None:
+                return
+    pytest.fail("nothing that this entry is about is taken")
+
+
+def test_what_is_not_walked_is_there():
+    names = [name for name, _ in public()]
+    assert [pattern for pattern in MADE if not any(matches(name, pattern) for name in names)] == []
 
 
 def test_traced_values_pass_and_are_differentiated():
@@ -108,10 +122,3 @@ def test_an_input_that_draws_without_a_key_is_told_where_to_pass_it():
     for draw in (lambda tick: jax.random.normal(tick.key), lambda tick: npt.random.normal(tick, shape=(2,))):
         with pytest.raises(ValueError, match=r"got no key: pass key=jax.random.key\(seed\).*to `simulate`"):
             npt.simulate(cell, cell.init(dt=0.1), draw, dt=0.1, duration=1.0, record=["v"])
-
-
-def test_fields_of_channels_made_by_parameter_have_bounds():
-    for name, cls in CLASSES.items():
-        if name.startswith("channels."):
-            for f in dataclasses.fields(cls):
-                assert f.name not in POSITIVE | AT_LEAST_ZERO or f.metadata["bounds"], (name, f.name)

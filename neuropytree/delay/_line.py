@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
-from .._arguments import known_values
+from .._arguments import known_values, whole
+from .._check import as_dt
 from .._series import numbers
 
 History = ArrayLike | Callable[[float], ArrayLike]
@@ -48,7 +49,9 @@ class Line(eqx.Module):
 
         **Raises:** `ValueError` or `TypeError` for a history of another form.
         """
-        length = steps + 1
+        length, dt = whole(steps, "steps") + 1, as_dt(dt)
+        if not isinstance(silent, jax.Array):
+            raise TypeError(f"silent is {silent!r}; expected a message, an array of JAX")
         if history is None:
             rows = jnp.broadcast_to(silent, (length, *silent.shape))
         elif callable(history):

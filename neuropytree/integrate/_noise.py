@@ -1,15 +1,15 @@
 """Kinds of noise, and what a stepper for stochastic equations is."""
 
 import abc
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from .._arguments import named
-from .._errors import listing, no_key
+from .._arguments import check_choice, named
+from .._errors import no_key
 from .._stream import Source, Stream, stream_of
 from .._types import Scalar
 from ..ops import varying_axes
@@ -249,8 +249,7 @@ def scaled(weight: Any, tree: PyTree) -> PyTree:
 
 def check_calculus(who: str, calculus: Any) -> None:
     """**Raises:** `ValueError` unless `calculus` is "ito" or "stratonovich"."""
-    if calculus not in ("ito", "stratonovich"):
-        raise ValueError(f"{who} got calculus={calculus!r}; expected one of {listing(('ito', 'stratonovich'))}")
+    check_choice(calculus, f"calculus of {who}", get_args(Calculus))
 
 
 def _checked(g: Any, leaf: Array, kind: Kind, path: str) -> Array | None:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._types import Parameter, parameter
 from ..init import values
 from ..integrate import Relaxation
-from ._base import FARADAY, AbstractIon, Pool, nernst
+from ._base import FARADAY, AbstractIon, Pool, nernst_potential
 
 
 class CalciumDetailed(AbstractIon):
@@ -54,7 +54,7 @@ class CalciumDetailed(AbstractIon):
         return {"c": values(start, shape, key=None, dtype=dtype, name="c_init")}
 
     def pool(self, state: dict[str, Array]) -> Pool:
-        return Pool(c=state["c"], e=nernst(state["c"], self.c_out, 2.0, self.celsius))
+        return Pool(c=state["c"], e=nernst_potential(state["c"], self.c_out, 2.0, self.celsius))
 
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation]:
         # µA/cm² over C/mol and µm is 10 mM/ms

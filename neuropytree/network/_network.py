@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from .._check import as_dt, check_tick
-from .._errors import check_key, listing
+from .._errors import check_key, listing, within
 from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
@@ -89,7 +89,7 @@ class Network(AbstractDynamics):
         key: Key[Array, ""] | None = None,
     ):
         for what, given in (("populations", populations), ("projections", projections)):
-            if given is not None and not isinstance(given, Mapping):
+            if (given is not None or what == "populations") and not isinstance(given, Mapping):
                 raise TypeError(f"{what} is a {type(given).__name__}; expected a dictionary by name")
         check_key(key)
         projections = projections or {}
@@ -142,8 +142,11 @@ class Network(AbstractDynamics):
         def of(name: str) -> Key[Array, ""] | None:
             return None if key is None else fold_key(key, name)
 
-        nodes = {name: node.init(dt=dt, key=of(name)) for name, node in self.nodes.items()}
-        pathways = {name: pathway.init(dt=dt, key=of(name)) for name, pathway in self.pathways.items()}
+        nodes, pathways = {}, {}
+        for part, states in ((self.nodes, nodes), (self.pathways, pathways)):
+            for name in part:
+                with within(name):
+                    states[name] = part[name].init(dt=dt, key=of(name))
         lengths = self.line_lengths(dt)
         if history is not None and not isinstance(history, Mapping):
             raise TypeError(f"history is a {type(history).__name__}; expected a dictionary by the name of the message")
@@ -217,7 +220,8 @@ class Network(AbstractDynamics):
         pathways = {}
         for name, route in self.routes:
             view = NodeView(self.nodes[route.to], nodes[route.to], messages[route.to])
-            pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
+            with within(name):
+                pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
             check_pathway_state(name, pathways[name], state.pathways[name], "after learn")
         new = NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=state.dt)
         return new, self._output(messages)
@@ -262,10 +266,12 @@ class Network(AbstractDynamics):
             early = node.early if isinstance(node, AbstractHalvedNode) else frozenset()
             outside = sorted(port for port in early if f"{name}.{port}" in given)
             if not isinstance(node, AbstractHalvedNode) or not (ways or outside):
-                done = node.advance(state.nodes[name], given.get(name), now)
+                with within(name):
+                    done = node.advance(state.nodes[name], given.get(name), now)
                 nodes[name], messages[name] = check_advanced(name, node, done)
                 continue
-            moved = node.move(state.nodes[name], given.get(name), now)
+            with within(name):
+                moved = node.move(state.nodes[name], given.get(name), now)
             for way, route in ways:
                 line, steps = lines[route.line], delay_steps(self.pathways[way].delay, state.dt)
                 lines[route.line], message = read_first(line, steps - 1)  # nothing of this step is on it yet
@@ -273,7 +279,9 @@ class Network(AbstractDynamics):
                 moved = node.deliver(moved, route.port, add, now)
             for port in outside:
                 moved = node.deliver(moved, port, _adder(given[f"{name}.{port}"]), now)
-            nodes[name], messages[name] = check_advanced(name, node, node.send(moved, now))
+            with within(name):
+                done = node.send(moved, now)
+            nodes[name], messages[name] = check_advanced(name, node, done)
         return nodes, messages, lines
 
     def _is_early(self, name: str, route: Route, dt: float) -> bool:
@@ -311,7 +319,8 @@ class Network(AbstractDynamics):
         pathway, now = self.pathways[name], tick.fold(name)
 
         def add(acc: Array) -> Array:
-            got = pathway.carry(state, message, acc.reshape(-1), now)
+            with within(name):
+                got = pathway.carry(state, message, acc.reshape(-1), now)
             check_carried(name, got, acc.reshape(-1))
             return got.reshape(acc.shape)
 

@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
-from .._errors import listing
+from .._arguments import check_mapping, check_parameters
+from .._errors import listing, within
 from .._node import AbstractHalvedNode, Add
 from .._types import Drive, Tick, find
 from ..neurons import AbstractNeuron
@@ -67,13 +68,16 @@ class Population(AbstractHalvedNode):
     ):
         if not isinstance(cell, AbstractNeuron):
             raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
-        self.cell, self.receptors, self.emitters, places, jumps = cell, {}, dict(emitters or {}), {}, set()
-        for name, entry in (receptors or {}).items():
+        self.cell, self.receptors, places, jumps = cell, {}, {}, set()
+        self.emitters = dict(check_mapping(emitters, "emitters", "emitters"))
+        for name, entry in check_mapping(receptors, "receptors", "receptors").items():
             check_name(name, "receptor")
             port, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
             if isinstance(port, Delta):
                 jumps.add(name)
             elif isinstance(port, Receptor):
+                with within(name):
+                    port.check(cell.shape)
                 self.receptors[name] = port
             else:
                 raise TypeError(
@@ -86,6 +90,8 @@ class Population(AbstractHalvedNode):
             check_name(name, "emitter")
             if not isinstance(emitter, AbstractEmitter):
                 raise TypeError(f"emitter '{name}' is a {type(emitter).__name__}; expected an npt.synapses emitter")
+            with within(name):
+                check_parameters(emitter, cell.shape)
             if cell.threshold is None:
                 raise ValueError(f"emitter '{name}' is made of spikes, but the cells have no threshold")
             if name in places or name in ("spike", "v"):
@@ -125,11 +131,14 @@ class Population(AbstractHalvedNode):
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
         cell = self.cell.init(dt=dt, key=key)
         shape, dtype = self.cell.shape, cell.v.dtype
-        return PopulationState(
-            cell=cell,
-            receptors={name: r.init(shape, dtype) for name, r in self.receptors.items()},
-            emitters={name: e.init(shape, dtype, dt=dt) for name, e in self.emitters.items()},
-        )
+        receptors, emitters = {}, {}
+        for name, receptor in self.receptors.items():
+            with within(name):
+                receptors[name] = receptor.init(shape, dtype)
+        for name, emitter in self.emitters.items():
+            with within(name):
+                emitters[name] = emitter.init(shape, dtype, dt=dt)
+        return PopulationState(cell=cell, receptors=receptors, emitters=emitters)
 
     def move(self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick) -> PopulationState:
         """The cells moved over the step, driven by what their receptors have open; `cell` is no state yet."""
@@ -137,8 +146,9 @@ class Population(AbstractHalvedNode):
         drive = received(Drive.of(input, state.cell.v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
             v, at = self.cell.voltage(state.cell, places[name]), places[name]
-            flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
-            drive = drive + received(flow, self.cell.shape, at)
+            with within(name):
+                flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
+                drive = drive + received(flow, self.cell.shape, at)
         return PopulationState(self.cell.move(state.cell, drive, tick), state.receptors, state.emitters)
 
     def send(self, moved: PopulationState, tick: Tick) -> tuple[PopulationState, dict[str, Array]]:
@@ -146,9 +156,13 @@ class Population(AbstractHalvedNode):
         cell, spikes = self.cell.fire(moved.cell, tick)
         emitters, sent = {}, {}
         for name, emitter in self.emitters.items():
-            emitters[name], sent[name] = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
+            with within(name):
+                emitters[name], sent[name] = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
         spikes, open_ = after(spikes, moved.receptors)
-        receptors = {name: r.relax(open_[name], tick) for name, r in self.receptors.items()}
+        receptors = {}
+        for name, receptor in self.receptors.items():
+            with within(name):
+                receptors[name] = receptor.relax(open_[name], tick)
         messages = self._of_cells(cell, spikes) | sent
         return PopulationState(cell=cell, receptors=receptors, emitters=emitters), messages
 

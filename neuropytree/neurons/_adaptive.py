@@ -74,7 +74,7 @@ class AdaptiveMembrane(AbstractMembrane):
         tau_w: ArrayLike,
         w_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        if not hasattr(membrane, "v_rest"):
+        if not isinstance(membrane, AbstractMembrane) or not hasattr(membrane, "v_rest"):
             raise TypeError(
                 f"membrane is a {type(membrane).__name__}, which has no v_rest; expected a LeakyMembrane, an "
                 "ExponentialMembrane or a QuadraticMembrane"

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import known_values, real
+from .._arguments import known_values, real, spoken
 from .._errors import listing
-from .._types import Drive, Scalar, as_parameter
+from .._types import Drive, Scalar
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
 from ..integrate import Linear, Relaxation
 from ..ions import AbstractIon, Pool
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._parts import KINDS, by_name, check_needs, check_part
 from ._tree import Tree
 
@@ -102,7 +102,8 @@ class CableMembrane(AbstractMembrane):
         self.g_axial = each(g_axial, "g_axial", (0,), least=0)
         self.c_m = each(c_m, "c_m", points, positive=True)
         self.input_area = None if input_area is None else each(input_area, "input_area", points, positive=True)
-        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init")
+        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init", unit="mV")
+        check_shapes({"v_init": self.v_init}, full, each="compartment")
         everywhere = tuple(k for k in range(n) if k not in self.branch_points)
         parts: dict[str, dict[str, Any]] = {"channel": {}, "ion": {}}
         places: dict[str, dict[str, Places]] = {"channel": {}, "ion": {}}
@@ -117,7 +118,8 @@ class CableMembrane(AbstractMembrane):
                 own = (*shape, len(at))
                 places[what][name] = at
                 parts[what][name] = jax.tree_util.tree_map_with_path(
-                    lambda path, x, own=own, name=name: lifted(x, own, name + jax.tree_util.keystr(path)), part
+                    lambda path, x, own=own, name=name: lifted(x, own, spoken((jax.tree_util.DictKey(name), *path))),
+                    part,
                 )
         self.channels, self.ions = parts["channel"], parts["ion"]
         self.placed = tuple((what, name, at) for what, by_name in places.items() for name, at in by_name.items())
@@ -353,9 +355,12 @@ def located(where: Where, n: int, sites: Mapping[str, Places], who: str) -> Plac
 
 def whole_numbers(x: Any, who: str) -> Places:
     """Numbers of compartments. **Raises:** `TypeError` for anything else."""
-    array = np.atleast_1d(np.asarray(list(x) if isinstance(x, range) else x))
+    try:
+        array = np.atleast_1d(np.asarray(list(x) if isinstance(x, range) else x))
+    except ValueError:
+        array = np.zeros(1)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise TypeError(f"{who} is given {x!r}; expected the number of a compartment, or a list of such numbers")
+        raise TypeError(f"{who} is {x!r}; expected the number of a compartment, or a list of such numbers")
     return tuple(int(k) for k in array)
 
 
@@ -364,11 +369,9 @@ def lifted(x: ArrayLike, target: tuple[int, ...], name: str) -> Array:
 
     **Raises:** `ValueError` if it doesn't broadcast to `target`.
     """
-    x = as_parameter(x)
+    x = real(x, name, each="compartment")
     if x.ndim > len(target) or not _fits(x.shape, target[len(target) - x.ndim :]):
-        raise ValueError(
-            f"parameter '{name}' has shape {x.shape}; expected (), ({target[-1]},) for each compartment, or {target}"
-        )
+        raise ValueError(f"{name} has shape {x.shape}; expected (), ({target[-1]},) for each compartment, or {target}")
     return x if x.ndim == 0 else x.reshape((1,) * (len(target) - x.ndim) + x.shape)
 
 

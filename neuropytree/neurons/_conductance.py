@@ -15,10 +15,10 @@ from ..init import AbstractInitializer, values
 from ..integrate import AbstractStepper, Chord, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
 from ..ions import AbstractIon, Pool
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._base import check_shapes, normalise_size
+from ._base import normalise_size
 from ._composed import ComposedNeuron
 from ._crossing import Crossing
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._parts import KINDS, by_name, check_needs, check_part
 from ._refractory import Refractory
 from ._spiking import Spiking

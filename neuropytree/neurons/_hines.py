@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
+from .._arguments import whole
 from .._types import Drive, Scalar
 from ..integrate import AbstractField, AbstractStepper, Linear, relaxed, secant
 from ._cable import SIEMENS, CableMembrane, CompartmentsState, columns, rows
@@ -54,8 +55,7 @@ class Hines(AbstractStepper):
     order: int = eqx.field(default=1, static=True)
 
     def __check_init__(self) -> None:
-        if self.order not in (1, 2):
-            raise ValueError(f"order is {self.order!r}; expected 1 (backward Euler) or 2 (Crank-Nicolson)")
+        whole(self.order, "order", least=1, most=2)
 
     def step(
         self,

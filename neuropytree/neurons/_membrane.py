@@ -5,10 +5,11 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import fits, real
+from .._arguments import fits, real, spoken
 from .._types import Drive, Scalar, fold_key
 from ..init import AbstractInitializer, values
 from ..integrate import AbstractField, Relaxation
@@ -71,6 +72,15 @@ class AbstractMembrane(AbstractField):
     def settled(self, y: Any) -> Any:
         """`y` with whatever has no motion of its own, but follows from the rest, put where it belongs."""
         return y
+
+
+def check_shapes(parts: Any, target: tuple[int, ...], each: str = "neuron") -> None:
+    """**Raises:** `ValueError` naming the first parameter in `parts` that isn't one number, or one for each neuron, or
+    for each of what `each` says."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
+        shape = getattr(leaf, "shape", ())
+        if shape != () and not fits(shape, target):
+            raise ValueError(f"{spoken(path)} has shape {shape}; expected () or {target}, one for each {each}")
 
 
 def as_rule(x: ArrayLike | AbstractInitializer | None, name: str) -> Array | AbstractInitializer | None:

@@ -9,7 +9,7 @@ from jax.core import Tracer
 from jaxtyping import Array
 
 from .._errors import check_function, listing, no_key
-from .._series import Series, is_list, numbers
+from .._series import Series, finite, is_list, numbers
 from .._types import AbstractDynamics, Tick
 
 
@@ -44,7 +44,7 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
                 f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
             )
         function = callable(leaf) and not isinstance(leaf, Series)
-        found.constants.append(None if function or isinstance(leaf, Series) else numbers(leaf, name))
+        found.constants.append(None if function or isinstance(leaf, Series) else finite(numbers(leaf, name), name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
     forms = []

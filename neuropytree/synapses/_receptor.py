@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._arguments import check_kind
+from .._arguments import check_kind, check_parameters
 from .._types import Drive, Tick
 from ._kinetics import AbstractKinetics
 from ._outputs import AbstractOutput
@@ -39,6 +39,11 @@ class Receptor(eqx.Module):
     def __check_init__(self) -> None:
         check_kind(self.kinetics, AbstractKinetics, "a receptor's kinetics", optional=False)
         check_kind(self.output, AbstractOutput, "a receptor's output", optional=False)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """**Raises:** `TypeError` or `ValueError` for a parameter that doesn't fit neurons of that shape."""
+        check_parameters(self.kinetics, shape)
+        check_parameters(self.output, shape)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """The state with nothing open, for neurons of the given shape."""
