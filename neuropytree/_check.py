@@ -1,5 +1,7 @@
 """Checks of a run: before anything is compiled, and of the numbers that came out."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
+from ._errors import listing
 from ._types import fields_of, variables
 
 
@@ -77,6 +80,25 @@ def check_dt(state: Any, dt: float) -> None:
                 f"the state was made for dt={made} ms, and this run has dt={dt} ms: delays and refractory periods "
                 f"in it are counted in steps; make one with init(dt={dt})"
             )
+
+
+@contextlib.contextmanager
+def own_state(state: Any, init: Callable[[], Any]) -> Iterator[None]:
+    """Says of what goes wrong inside that it is the state's fault, if it hasn't the variables of what `init` makes.
+
+    **Raises:** `TypeError` in its place. What is right costs nothing.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        want = eqx.filter_eval_shape(init)
+        if jax.tree.structure(want) == jax.tree.structure(state):
+            raise
+        mine, theirs = ((listing(variables(x)), type(x).__name__) for x in (want, state))
+        raise TypeError(
+            f"the state has the variables {theirs[0]}, in a {theirs[1]}; expected {mine[0]}, in a {mine[1]}: make the "
+            "state by this model's init"
+        ) from error
 
 
 def check_tick(made: float, tick: Any) -> None:

@@ -3,6 +3,7 @@ values that are good, and the reasons why some odd ones are."""
 
 import re
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import neuropytree as npt
 
-from .walk import FINE, MADE, SPOKEN, Case, Reached, cases, matches, public, reasons
+from .walk import FINE, KEY, MADE, SPOKEN, Case, Reached, cases, matches, public, reasons, stop
 
 # Equinox's, of an array in a field that takes none; the error comes after it
 pytestmark = pytest.mark.filterwarnings("ignore:A JAX array is being set as static")
@@ -122,3 +123,127 @@ def test_an_input_that_draws_without_a_key_is_told_where_to_pass_it():
     for draw in (lambda tick: jax.random.normal(tick.key), lambda tick: npt.random.normal(tick, shape=(2,))):
         with pytest.raises(ValueError, match=r"got no key: pass key=jax.random.key\(seed\).*to `simulate`"):
             npt.simulate(cell, cell.init(dt=0.1), draw, dt=0.1, duration=1.0, record=["v"])
+
+
+N = 50
+
+
+def receptor(tau=5.0, e_rev=None):
+    return npt.Receptor(
+        npt.synapses.Exponential(tau), npt.synapses.CUBA() if e_rev is None else npt.synapses.COBA(e_rev)
+    )
+
+
+def joined(**options):
+    cells = npt.Population(npt.neurons.LIF(N), {"exc": receptor()})
+    given = {"weight": 1.0} | options
+    return npt.Network({"E": cells}, {"E->E": npt.Projection("E", "E.exc", npt.connect.AllToAll(), **given)}, key=KEY)
+
+
+class Fading(npt.synapses.AbstractEmitter):
+    """An emitter of somebody's own, which says nothing of its parameter."""
+
+    left: jax.Array
+
+    def init(self, shape, dtype, *, dt=None):
+        return jnp.zeros(shape, dtype)
+
+    def step(self, state, spikes, v, tick):
+        return state, spikes.astype(state.dtype) * self.left
+
+
+SEVEN, EACH = jnp.ones(7), rf"has shape \(7,\); expected \(\) or \({N},\), one for each neuron"
+OF_ANOTHER_SIZE = {
+    "kinetics": (lambda: npt.Population(npt.neurons.LIF(N), {"exc": receptor(SEVEN)}), rf'"exc": tau of .* {EACH}'),
+    "output": (
+        lambda: npt.Population(npt.neurons.LIF(N), {"exc": receptor(5.0, SEVEN)}),
+        rf'"exc": e_rev of .* {EACH}',
+    ),
+    "channel": (
+        lambda: npt.neurons.ConductanceCell(N, channels={"leak": npt.channels.IL(g=SEVEN)}),
+        rf'"channels.leak": g {EACH}',
+    ),
+    "ion": (
+        lambda: npt.neurons.ConductanceCell(
+            N, channels={"leak": npt.channels.IL()}, ions={"ca": npt.ions.CalciumDetailed(tau=SEVEN)}
+        ),
+        rf'"ions.ca": tau {EACH}',
+    ),
+    "compartments": (
+        lambda: npt.neurons.Compartments(
+            N, parents=[-1, 0], area=1.0, g_axial=1.0, channels={"leak": npt.channels.IL(g=SEVEN)}
+        ),
+        r'"leak": g has shape \(7,\); expected',
+    ),
+    "named constructor": (lambda: npt.neurons.HH(N, g_na=SEVEN), f"^g_na {EACH}"),
+    "surrogate": (lambda: npt.neurons.LIF(N, surrogate=npt.surrogate.Sigmoid(SEVEN)), f'"surrogate": alpha {EACH}'),
+    "initial values": (lambda: npt.neurons.LIF(N, v_init=npt.init.Normal(SEVEN)), f'"v_init": mean {EACH}'),
+    "weights": (lambda: joined(weight=SEVEN), r'"E->E": weight has shape \(7,\); expected \(\)'),
+    "weights that are drawn": (lambda: joined(weight=npt.init.Normal(SEVEN)), r'"E->E": mean has shape \(7,\)'),
+    "history": (lambda: joined(delay=1.0).init(dt=0.1, history={"E": SEVEN}), rf'"E": a history .*\({N},\)'),
+    "stimulus": (
+        lambda: npt.simulate(joined(), joined().init(dt=0.1), {"E": SEVEN}, dt=0.1, duration=0.1),
+        rf"input 'E' has shape \(7,\) in a step; expected \(\) or \({N},\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("part", OF_ANOTHER_SIZE)
+def test_a_part_of_another_size_is_named_by_its_path(part):
+    make, message = OF_ANOTHER_SIZE[part]
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_what_fails_in_a_part_of_a_network_is_said_with_its_path():
+    net = npt.Network({"E": npt.Population(npt.neurons.LIF(N), emitters={"std": Fading(SEVEN)})})
+    with pytest.raises(TypeError, match=r'^"E.std": '):
+        net.step(net.init(dt=0.1), None, npt.Tick.at(0, dt=0.1))
+    drawn = npt.Network({"E": npt.Population(npt.neurons.LIF(N, v_init=npt.init.Normal()))})
+    with pytest.raises(ValueError, match='^"E": init.Normal draws random numbers'):
+        drawn.init(dt=0.1)
+
+
+def test_a_value_that_is_wrong_says_its_unit():
+    with pytest.raises(ValueError, match="tau of Exponential is -5; expected positive, finite numbers of ms"):
+        npt.synapses.Exponential(-5.0)
+    with pytest.raises(ValueError, match="hold is -1; expected a finite number of ms, at least 0"):
+        npt.integrate.hybrid_solve(stop, 0.0, t0=0.0, t1=1.0, event=stop, reset=None, max_spikes=1, hold=-1.0)
+
+
+def test_states_of_others_are_refused_with_what_they_have():
+    """Of the same size, but other cells, receptors or nodes."""
+    lif, adex, tick = npt.neurons.LIF(N), npt.neurons.AdExIF(N), npt.Tick.at(0, dt=0.1)
+    for mine, other in ((lif, adex), (adex, lif), (npt.neurons.HH(N), lif), (lif, npt.neurons.HH(N))):
+        with pytest.raises(TypeError, match="the state has the variables .*; expected .*: make the state by"):
+            mine.step(other.init(dt=0.1), None, tick)
+    net = npt.Network({"A": npt.Population(lif, {"exc": receptor()}), "B": npt.Population(adex)})
+    state = net.init(dt=0.1)
+    with pytest.raises(ValueError, match=r'^"A": the state has the receptors \[\]; expected \[.exc.\]'):
+        net.step(eqx.tree_at(lambda s: s.nodes, state, {"A": state.nodes["B"], "B": state.nodes["A"]}), None, tick)
+    direct = npt.Population(lif, {"exc": npt.Receptor(npt.synapses.Direct(), npt.synapses.CUBA())}).init(dt=0.1)
+    with pytest.raises(TypeError, match=r'^"A.exc": the state has the variables \[.x.\], in a DirectState; expected'):
+        net.step(eqx.tree_at(lambda s: s.nodes["A"], state, direct), None, tick)
+    with pytest.raises(TypeError, match='^"A": the state is .*; expected what the population.s init makes'):
+        net.step(eqx.tree_at(lambda s: s.nodes["A"], state, 1.0), None, tick)
+
+
+def test_a_history_of_another_kind_is_refused():
+    rates = npt.Network(
+        {"x": npt.Population(npt.neurons.LeakyIntegrator(2), {"in": receptor()})},
+        {"x->x": npt.Projection("x", "x.in", npt.connect.AllToAll(), delay=1.0)},
+    )
+    with pytest.raises(ValueError, match='"x": a history is or returns True; expected a finite number'):
+        rates.init(dt=0.1, history={"x": True})
+    silent = jnp.zeros(2, bool)
+    assert npt.delay.Line.filled(2, silent, dt=0.1, history=True).data.all()
+    with pytest.raises(ValueError, match="a history is or returns 0.5; expected 0 or 1"):
+        npt.delay.Line.filled(2, silent, dt=0.1, history=0.5)
+
+
+def test_an_axis_of_length_one_stands_for_all():
+    cell = npt.neurons.LIF(3)
+    run = lambda x: npt.simulate(cell, cell.init(dt=0.1), x, dt=0.1, duration=0.3, record=["v"]).out["v"]  # noqa: E731
+    np.testing.assert_array_equal(run(np.array([20.0])), run(20.0))
+    with pytest.raises(ValueError, match="input is nan; expected finite numbers"):
+        run(np.nan)

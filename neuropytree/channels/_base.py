@@ -90,7 +90,7 @@ class AbstractOhmic(AbstractChannel):
         ```
     """
 
-    e: Parameter = parameter(None)
+    e: Parameter = parameter(None, unit="mV")
 
     def __check_init__(self) -> None:
         if self.e is None and self.carries is None:

@@ -90,12 +90,16 @@ def _row(value: Any, silent: Array) -> Array:
     try:
         array = numbers(value, "a history")
         known = known_values(array)
-        if known is not None and not np.isfinite(known).all():
+        events = silent.dtype == bool
+        if array.dtype == bool and not events:
+            raise TypeError
+        if known is not None and not (np.isin(known, (0, 1)) if events else np.isfinite(known)).all():
             raise ValueError
         return jnp.broadcast_to(array.astype(silent.dtype), silent.shape)
     except (TypeError, ValueError):
+        wanted = "0 or 1" if silent.dtype == bool else "a finite number"
         raise ValueError(
-            f"a history is or returns {value!r}; expected a finite number, or an array of shape {silent.shape}"
+            f"a history is or returns {value!r}; expected {wanted}, or an array of shape {silent.shape}"
         ) from None
 
 

@@ -43,11 +43,11 @@ class CalciumDetailed(AbstractIon):
     """
 
     d: Parameter = parameter(1.0, positive=True)
-    tau: Parameter = parameter(5.0, positive=True)
-    c_rest: Parameter = parameter(2.4e-4, positive=True)
-    c_out: Parameter = parameter(2.0, positive=True)
-    celsius: Parameter = parameter(36.0, least=-273.15)
-    c_init: Parameter = parameter(None, positive=True)
+    tau: Parameter = parameter(5.0, positive=True, unit="ms")
+    c_rest: Parameter = parameter(2.4e-4, positive=True, unit="mM")
+    c_out: Parameter = parameter(2.0, positive=True, unit="mM")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
+    c_init: Parameter = parameter(None, positive=True, unit="mM")
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         start = self.c_rest if self.c_init is None else self.c_init
@@ -91,7 +91,7 @@ class CalciumFirstOrder(AbstractIon):
 
     alpha: Parameter = parameter(0.13, least=0)
     beta: Parameter = parameter(0.075, positive=True)
-    e: Parameter = parameter(80.0)
+    e: Parameter = parameter(80.0, unit="mV")
     c_init: Parameter = parameter(0.0, least=0)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:

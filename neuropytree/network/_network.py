@@ -160,7 +160,8 @@ class Network(AbstractDynamics):
         for name, steps in lengths.items():
             node, _, message = name.partition(".")
             silent = self._message(node, message, nodes[node], self.nodes[node].silent(nodes[node]))
-            lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
+            with within(name):
+                lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
         tick = Tick.at(0, dt=dt, key=key)
         nodes = self._begun(nodes, pathways, lines, before, dt, tick)
         return NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=dt)

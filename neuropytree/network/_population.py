@@ -1,6 +1,7 @@
 """Cells with input ports."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
 from .._arguments import check_mapping, check_parameters
+from .._check import own_state
 from .._errors import listing, within
 from .._node import AbstractHalvedNode, Add
 from .._types import Drive, Tick, find
@@ -142,21 +144,43 @@ class Population(AbstractHalvedNode):
 
     def move(self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick) -> PopulationState:
         """The cells moved over the step, driven by what their receptors have open; `cell` is no state yet."""
+        self._check(state)
         received, places = self.cell.membrane.received, dict(self.places)
         drive = received(Drive.of(input, state.cell.v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
             v, at = self.cell.voltage(state.cell, places[name]), places[name]
-            with within(name):
+            with within(name), self._own(name, state):
                 flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
                 drive = drive + received(flow, self.cell.shape, at)
         return PopulationState(self.cell.move(state.cell, drive, tick), state.receptors, state.emitters)
+
+    def _check(self, state: Any) -> None:
+        """**Raises:** `TypeError` or `ValueError` for what is no state of this population."""
+        if not isinstance(state, PopulationState):
+            raise TypeError(f"the state is {state!r}; expected what the population's init makes")
+        for what, mine, theirs in (
+            ("receptors", self.receptors, state.receptors),
+            ("emitters", self.emitters, state.emitters),
+        ):
+            if mine.keys() != theirs.keys():
+                raise ValueError(
+                    f"the state has the {what} {listing(theirs)}; expected {listing(mine)}: make the state by this "
+                    "population's init"
+                )
+
+    def _own(self, name: str, state: PopulationState) -> AbstractContextManager[None]:
+        """Says if an error is the state's fault, of the receptor or emitter of that name."""
+        shape, dtype = self.cell.shape, state.cell.v.dtype if hasattr(state.cell, "v") else jnp.result_type(float)
+        if name in self.receptors:
+            return own_state(state.receptors[name], lambda: self.receptors[name].init(shape, dtype))
+        return own_state(state.emitters[name], lambda: self.emitters[name].init(shape, dtype, dt=1.0))
 
     def send(self, moved: PopulationState, tick: Tick) -> tuple[PopulationState, dict[str, Array]]:
         """The threshold, the reset, the emitters; and the receptors relax."""
         cell, spikes = self.cell.fire(moved.cell, tick)
         emitters, sent = {}, {}
         for name, emitter in self.emitters.items():
-            with within(name):
+            with within(name), self._own(name, moved):
                 emitters[name], sent[name] = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
         spikes, open_ = after(spikes, moved.receptors)
         receptors = {}

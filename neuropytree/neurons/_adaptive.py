@@ -79,7 +79,7 @@ class AdaptiveMembrane(AbstractMembrane):
                 f"membrane is a {type(membrane).__name__}, which has no v_rest; expected a LeakyMembrane, an "
                 "ExponentialMembrane or a QuadraticMembrane"
             )
-        self.membrane, self.a, self.tau_w = membrane, real(a, "a"), real(tau_w, "tau_w", positive=True)
+        self.membrane, self.a, self.tau_w = membrane, real(a, "a"), real(tau_w, "tau_w", positive=True, unit="ms")
         self.w_init = as_rule(w_init, "w_init")
 
     @property

@@ -54,7 +54,7 @@ class TracedMembrane(AbstractMembrane):
     ):
         check_kind(membrane, AbstractMembrane, "membrane", optional=False)
         self.membrane, self.a_init = membrane, as_rule(a_init, "a_init")
-        self.tau_a = real(tau_a, "tau_a", positive=True)
+        self.tau_a = real(tau_a, "tau_a", positive=True, unit="ms")
 
     @property
     def runs_away(self) -> bool:

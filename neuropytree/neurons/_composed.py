@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
-from .._check import as_dt, check_tick
+from .._check import as_dt, check_tick, own_state
 from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron
@@ -53,6 +53,12 @@ class ComposedNeuron(AbstractNeuron):
         return self.membrane.voltage(cells.membrane, at)
 
     def move(self, state: NeuronState, input: ArrayLike | Drive | None, tick: Tick) -> Moved:
+        if not isinstance(state, NeuronState):
+            raise TypeError(f"the state is {state!r}; expected what the cell's init makes")
+        with own_state(state.membrane, lambda: self.membrane.init(self.shape, key=jax.random.key(0))):
+            return self._moved(state, input, tick)
+
+    def _moved(self, state: NeuronState, input: ArrayLike | Drive | None, tick: Tick) -> Moved:
         self._check(state)
         if state.dt is not None:
             check_tick(state.dt, tick)
@@ -96,12 +102,10 @@ class ComposedNeuron(AbstractNeuron):
         return Confined(membrane=self.membrane, held=state.v, free=free, ceiling=ceiling, dt=dt)
 
     def _check(self, state: NeuronState) -> None:
-        """**Raises:** `TypeError` or `ValueError` for a state of another kind of cell, or of another number of them.
+        """**Raises:** `ValueError` for a state of another kind of cell, or of another number of them.
 
         Inside `jax.shard_map` a state is an equal part of the population's.
         """
-        if not isinstance(state, NeuronState):
-            raise TypeError(f"the state is {state!r}; expected what the cell's init makes")
         shape, rule = state.v.shape, self.spiking
         if len(shape) != len(self.shape) or any(n % m if m else n for n, m in zip(self.shape, shape, strict=True)):
             raise ValueError(

@@ -156,7 +156,7 @@ class LeakyMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.v_rest, self.tau, self.r = real(v_rest, "v_rest"), real(tau, "tau", positive=True), real(r, "r")
+        self.v_rest, self.tau, self.r = real(v_rest, "v_rest"), real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 

@@ -49,7 +49,7 @@ class PerfectMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.tau, self.r = real(tau, "tau", positive=True), real(r, "r")
+        self.tau, self.r = real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 

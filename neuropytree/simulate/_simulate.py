@@ -103,8 +103,8 @@ def simulate(
     - `model`: any `AbstractDynamics`: a network, a cell, your own.
     - `state`: from `model.init(dt=dt)`, or that of an earlier solution.
     - `inputs`: a number or an array is the same in every step; `npt.Series(x)` has a row for each step; a function of
-      the tick is called in every step. In a network a dictionary of such by node and by port, `{"E": 20.0, "E.exc":
-      npt.Series(arrivals)}`.
+      the tick is called in every step. An axis of length 1 stands for all elements, as in NumPy. In a network a
+      dictionary of such by node and by port, `{"E": 20.0, "E.exc": npt.Series(arrivals)}`.
     - `dt`: length of a step (ms).
     - `duration`: length of the run (ms), a whole number of steps.
     - `record`: a list of paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`,
