@@ -1,7 +1,7 @@
 """Arguments of models and of their parts, checked where they are given."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,11 +13,11 @@ from jaxtyping import Array, ArrayLike, PyTree
 from ._types import as_parameter
 
 
-def real(x: ArrayLike, name: str, *, dtype: Any = None, **bounds: Any) -> Array:
+def real(x: ArrayLike | Sequence[Any], name: str, *, dtype: Any = None, **bounds: Any) -> Array:
     """The argument called `name` as a parameter, checked by `check_real`, which says what `bounds` there are. `dtype`
     is that of the result, where it isn't that of the argument."""
-    x = check_real(x, name, **bounds)
-    return as_parameter(x) if dtype is None else jnp.asarray(x, dtype)
+    checked = check_real(x, name, **bounds)
+    return as_parameter(checked) if dtype is None else jnp.asarray(checked, dtype)
 
 
 def check_real(

@@ -58,20 +58,6 @@ def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     return jnp.asarray(start, jnp.int32)
 
 
-def as_dt(dt: Any) -> float:
-    """The length of a step as a Python number.
-
-    **Raises:** `TypeError` or `ValueError` unless it is a known number of ms above 0.
-    """
-    if isinstance(dt, Tracer):
-        raise TypeError("dt fixes how delays are counted: it is a Python number, not a traced value")
-    if isinstance(dt, bool) or np.ndim(dt) != 0 or np.asarray(dt).dtype.kind not in "iuf":
-        raise TypeError(f"dt is {dt!r}; expected a number of ms")
-    if not 1e-30 < float(dt) < float("inf"):
-        raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
-    return float(dt)
-
-
 def check_dt(state: Any, dt: float) -> None:
     """**Raises:** `ValueError` if any part of the state was made for another step."""
     for made in _dts(state):

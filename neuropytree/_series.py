@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from ._arguments import check_real
 from ._types import as_parameter
 
 
@@ -19,7 +18,7 @@ class Series(eqx.Module):
 
     - `x`: an array, or a list of rows, with time as axis 0 and a row for each step; or a `Drive` of such arrays.
 
-    **Raises:** `ValueError` or `TypeError` for something without rows, and numbers that aren't finite.
+    **Raises:** `ValueError` or `TypeError` for something without rows.
 
     !!! example
 
@@ -34,10 +33,8 @@ class Series(eqx.Module):
     x: Any
 
     def __init__(self, x: ArrayLike | Any):
-        def taken(leaf: Any) -> Array:
-            return finite(numbers(leaf, "a series"), "a series")
-
-        self.x = taken(x) if isinstance(x, list | tuple) else jax.tree.map(taken, x)
+        listed = isinstance(x, list | tuple)
+        self.x = numbers(x, "a series") if listed else jax.tree.map(lambda leaf: numbers(leaf, "a series"), x)
         lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(self.x)}
         if len(lengths) != 1 or None in lengths:
             raise ValueError(f"a series is {x!r}; expected an array over time, with a row for each step as axis 0")
@@ -68,11 +65,6 @@ def numbers(x: Any, name: str) -> Array:
         return x
     python = not isinstance(x, np.ndarray | np.generic) and array.dtype.kind in "iu"
     return as_parameter(array) if python or jnp.issubdtype(array.dtype, jnp.floating) else jnp.asarray(array)
-
-
-def finite(x: Array, name: str) -> Array:
-    """`x`. **Raises:** `ValueError` where a number in it is known not to be finite."""
-    return x if x.dtype == bool else check_real(x, name, each="element")
 
 
 def _stacked(rows: Any) -> Any:

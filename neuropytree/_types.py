@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 from ._errors import check_key, listing
 from ._stream import Stream as Stream
 from ._stream import fold_key as fold_key
-from ._time import instant
+from ._time import as_dt, instant
 
 State = PyTree[Any]
 Output = PyTree[Any]
@@ -79,10 +79,8 @@ class Tick(eqx.Module):
             raise TypeError(f"index is {index!r}; expected the number of a step")
         if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
             raise TypeError(f"index has dtype {jnp.result_type(index)}; expected the number of a step")
-        if not isinstance(dt, jax.Array) and (
-            isinstance(dt, bool) or not isinstance(dt, int | float | np.integer | np.floating) or not 0 < dt < np.inf
-        ):
-            raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
+        if not isinstance(dt, jax.Array):
+            as_dt(dt)
         index = jnp.asarray(index, dtype=jnp.int32)
         return cls(index, dt, None if key is None else Stream(key, index))
 

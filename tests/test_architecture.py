@@ -40,6 +40,7 @@ WITHIN = {
     ("_types", "_stream"),
     ("_types", "_time"),
     ("_stream", "_errors"),
+    ("_check", "_errors"),
     ("_check", "_types"),
     ("_arguments", "_types"),
     ("_node", "_types"),

@@ -89,6 +89,22 @@ def test_what_is_not_walked_is_there():
     assert [pattern for pattern in MADE if not any(matches(name, pattern) for name in names)] == []
 
 
+# what must be above zero in the packages of parts, but for the last two
+POSITIVE = "tau tau_max phi alpha beta d c c_out c_rest c_half k_2 k_4 n"
+ZERO_TOO = {("ions.CalciumFirstOrder", "alpha"), ("channels.IAHP_De1994", "alpha")}
+
+
+def test_what_must_be_positive_is_not_zero():
+    walked = 0
+    for case in CASES.values():
+        for p in case.parameters if matches(case.name, "channels.I* ions.C* ions.F* surrogate.* synapses.*") else ():
+            bad = -300.0 if p.name == "celsius" else 0.0
+            if p.name == "celsius" or (matches(p.name, POSITIVE) and (case.name, p.name) not in ZERO_TOO):
+                error, walked = refusal(case, **{p.name: bad}), walked + 1
+                assert error is not None and re.search(rf"\b{p.name}\b.*expected", str(error)), (case.name, p.name)
+    assert walked > 35
+
+
 def test_traced_values_pass_and_are_differentiated():
     def leak(g):
         return npt.channels.IL(g=g, e=-70.0).drive(jnp.asarray(-60.0), {}, {}).i

@@ -150,7 +150,7 @@ def as_seed(seed: ArrayLike) -> Int[Array, ""]:
     array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
     if array.shape != () or not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"seed is {array.dtype.name} of shape {array.shape}; expected one whole number")
-    return array.astype(jnp.int32)
+    return jnp.asarray(array).astype(jnp.int32)
 
 
 class JITFixedProb(AbstractConnector):

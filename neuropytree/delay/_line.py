@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
 from .._arguments import known_values, whole
-from .._check import as_dt
 from .._series import numbers
+from .._time import as_dt
 
 History = ArrayLike | Callable[[float], ArrayLike]
 

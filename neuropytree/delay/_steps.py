@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments import check_real
-from .._check import as_dt
+from .._time import as_dt
 
 
 def delay_steps(delay: Any, dt: float) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arguments import check_real, whole
-from .._check import as_dt
+from .._time import as_dt
 from ..record import EventList
 
 
@@ -53,10 +53,10 @@ def _mean(spikes: ArrayLike | EventList) -> Array:
         steps = np.asarray(spikes.steps) - int(spikes.start)
         counts = np.bincount(steps, weights=values, minlength=spikes.n_steps)
         return jnp.asarray(counts / max(int(spikes.size), 1), jnp.result_type(float))
-    spikes = _trains(spikes)
-    if jnp.ndim(spikes) != 2:
-        raise ValueError(f"spikes has shape {jnp.shape(spikes)}; expected (times, neurons), or a list of events")
-    return jnp.mean(jnp.asarray(spikes, dtype=jnp.result_type(float)), axis=1)
+    trains = _trains(spikes)
+    if jnp.ndim(trains) != 2:
+        raise ValueError(f"spikes has shape {jnp.shape(trains)}; expected (times, neurons), or a list of events")
+    return jnp.mean(jnp.asarray(trains, dtype=jnp.result_type(float)), axis=1)
 
 
 def _trains(spikes: Any) -> Any:

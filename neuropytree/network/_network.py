@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from .._check import as_dt, check_tick
+from .._check import check_tick
 from .._errors import check_key, listing, within
 from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
+from .._time import as_dt
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
 from ._build import Route, build_pathway, route_of

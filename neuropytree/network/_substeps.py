@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from .._arguments import whole
-from .._check import as_dt, check_tick
+from .._check import check_tick
 from .._node import AbstractHalvedNode, AbstractNode, Add
 from .._scan import settle
+from .._time import as_dt
 from .._types import Tick
 
 

@@ -66,9 +66,7 @@ def compose(
     change: AbstractReset | None = None
     if reset is not None:
         if v_reset is None:
-            raise ValueError(
-                f"{reset_name} is None, and reset is {reset!r}; expected the voltage that a spike leads to"
-            )
+            raise ValueError(f"{reset_name} is None, and reset {reset!r}; expected the voltage that a spike leads to")
         change = (HardReset if reset == "hard" else SoftReset)(v_reset, detach=detach_reset)
     if stepper is None:
         stepper = ExponentialEulerMaruyama() if noisy else ExponentialEuler()

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
-from .._check import as_dt, check_tick, own_state
+from .._check import check_tick, own_state
+from .._time import as_dt
 from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
 from ._base import AbstractNeuron

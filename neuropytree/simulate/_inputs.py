@@ -8,8 +8,9 @@ import jax
 from jax.core import Tracer
 from jaxtyping import Array
 
+from .._arguments import check_real
 from .._errors import check_function, listing, no_key
-from .._series import Series, finite, is_list, numbers
+from .._series import Series, is_list, numbers
 from .._types import AbstractDynamics, Tick
 
 
@@ -44,7 +45,7 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
                 f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
             )
         function = callable(leaf) and not isinstance(leaf, Series)
-        found.constants.append(None if function or isinstance(leaf, Series) else finite(numbers(leaf, name), name))
+        found.constants.append(None if function or isinstance(leaf, Series) else _constant(leaf, name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
     forms = []
@@ -56,6 +57,12 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
         forms.append(leaf)
     _check_shapes(model.input_shape, jax.tree.unflatten(structure, forms))
     return found
+
+
+def _constant(x: Any, name: str) -> Array:
+    """**Raises:** `ValueError` where a number is known not to be finite."""
+    array = numbers(x, name)
+    return array if array.dtype == bool else check_real(array, name, each="element")
 
 
 def _made(function: Callable[[Tick], Any], tick: Tick, name: str) -> Any:

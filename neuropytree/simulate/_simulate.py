@@ -12,10 +12,10 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from .._arguments import check_kind, flag, whole
-from .._check import as_dt, broken_message, check_dt, first_step, whole_steps
+from .._check import broken_message, check_dt, first_step, whole_steps
 from .._errors import check_key, listing
 from .._scan import guard
-from .._time import time_stamps
+from .._time import as_dt, time_stamps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..connect import check as check_connectivities
 from ..integrate import AbstractStepper

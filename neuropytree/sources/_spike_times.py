@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .._arguments import flag, known_values, whole
-from .._check import as_dt, check_tick
+from .._check import check_tick
 from .._node import AbstractNode, Add
+from .._time import as_dt
 from .._types import Tick
 from ..delay import delay_steps
 from ..ops import events_due

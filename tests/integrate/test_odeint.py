@@ -282,9 +282,9 @@ def test_errors_of_the_rest():
         go(lambda t, y, args: (y, y))
     for y0, kind, message in (
         ({"a": [1j]}, TypeError, "y0 'a.0' has dtype complex128; expected real numbers"),
-        ("a", TypeError, "y0 'y' has dtype <U1"),
+        ("a", TypeError, "y0 is 'a'; expected a number"),
         ({}, ValueError, "y0 is {}; expected at least one variable"),
-        ({"v": np.array([0.0, np.nan])}, ValueError, "y0 'v' is or has NaN"),
+        ({"v": np.array([0.0, np.nan])}, ValueError, "y0 'v' is nan at index 1; expected finite numbers"),
     ):
         with pytest.raises(kind, match=message):
             go(decay, y0)

@@ -444,7 +444,7 @@ def test_sdeint_refuses_what_cannot_be():
         solve(stepper=integrate.RK4())
     with pytest.raises(ValueError, match="calculus is 'stratonovich', but SRK1W1 is a scheme for 'ito'"):
         solve(stepper=integrate.SRK1W1(), calculus="stratonovich")
-    with pytest.raises(ValueError, match="calculus='both'"):
+    with pytest.raises(ValueError, match="calculus of sdeint is 'both'; expected 'ito' or 'stratonovich'"):
         solve(calculus="both")
     with pytest.raises(ValueError, match="noise is 'vector'"):
         solve(noise="vector")

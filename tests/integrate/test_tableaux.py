@@ -236,9 +236,9 @@ def test_tableaux_that_cannot_be():
     ):
         with pytest.raises(ValueError, match=message):
             ButcherTableau(**(good | change))
-    with pytest.raises(ValueError, match="RK2 got beta=0"):
+    with pytest.raises(ValueError, match="beta is 0; expected the node"):
         npt.integrate.RK2(0)
-    with pytest.raises(TypeError, match="ExplicitRungeKutta got 'RK4'; expected a ButcherTableau"):
+    with pytest.raises(TypeError, match="tableau is 'RK4'; expected a ButcherTableau"):
         ExplicitRungeKutta("RK4")
     with pytest.raises(ValueError, match="tableau 'RK4' has no embedded solution, so steps can't adapt"):
         TABLEAUX["RK4"].diffrax()
