@@ -220,6 +220,18 @@ def test_what_fails_in_a_part_of_a_network_is_said_with_its_path():
         drawn.init(dt=0.1)
 
 
+def test_a_value_put_into_a_model_later_is_named_by_its_path():
+    cells = npt.neurons.ConductanceCell(2, channels={"leak": npt.channels.IL()})
+    net = npt.Network({"E": npt.Population(cells, {"exc": receptor()})})
+    for where, value, message in (
+        (lambda n: n.nodes["E"].receptors["exc"].kinetics.tau, -5.0, '"E.exc": tau of Exponential is -5; expected pos'),
+        (lambda n: n.nodes["E"].receptors["exc"].kinetics.tau, SEVEN, r'"E.exc": tau of Exponential has shape \(7,\)'),
+        (lambda n: n.nodes["E"].cell.membrane.channels["leak"].g, -1.0, '"E.leak": g of IL is -1; expected finite'),
+    ):
+        with pytest.raises(ValueError, match="^" + message):
+            eqx.tree_at(where, net, jnp.asarray(value)).init(dt=0.1)
+
+
 def test_a_value_that_is_wrong_says_its_unit():
     with pytest.raises(ValueError, match="tau of Exponential is -5; expected positive, finite numbers of ms"):
         npt.synapses.Exponential(-5.0)

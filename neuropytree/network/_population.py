@@ -136,9 +136,11 @@ class Population(AbstractHalvedNode):
         receptors, emitters = {}, {}
         for name, receptor in self.receptors.items():
             with within(name):
+                receptor.check(shape)  # which may have been changed since it was made
                 receptors[name] = receptor.init(shape, dtype)
         for name, emitter in self.emitters.items():
             with within(name):
+                check_parameters(emitter, shape)
                 emitters[name] = emitter.init(shape, dtype, dt=dt)
         return PopulationState(cell=cell, receptors=receptors, emitters=emitters)
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import check_kind, real
+from .._arguments import check_kind, check_parameters, real
+from .._errors import within
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
@@ -73,6 +74,9 @@ class ConductanceMembrane(AbstractMembrane):
             check_needs(name, channel, self.ions)
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> ConductanceState:
+        for name, part in (self.channels | self.ions).items():
+            with within(name):
+                check_parameters(part, shape)  # which may have been changed since it was made
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)

@@ -453,7 +453,7 @@ def test_sdeint_refuses_what_cannot_be():
     for key, kind, message in (
         (3, TypeError, "key is 3; expected a random key"),
         (jax.random.split(KEY, 3), ValueError, "key has shape .3,.; expected one random key"),
-        (None, ValueError, "got no key"),
+        (None, TypeError, "key is None; expected a random key"),
     ):
         with pytest.raises(kind, match=message):
             solve(key=key)

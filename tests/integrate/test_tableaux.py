@@ -228,7 +228,7 @@ def test_tableaux_that_cannot_be():
         ({"a": [[], ["1/2"]]}, "row 1 of a in tableau 'mine' add up to 1/2; expected 1"),
         ({"c": [0]}, "has 1 entries in c; expected 2"),
         ({"a": [[1], [1]]}, "have lengths .1, 1.; expected 0, 1, 2"),
-        ({"order": 0}, "has order 0; expected a whole number"),
+        ({"order": 0}, "order of tableau 'mine' is 0; expected a whole number"),
         ({"b_embedded": [1, 0]}, "give b_embedded and embedded_order together"),
         ({"b_embedded": [1], "embedded_order": 1}, "has 1 entries in b_embedded"),
         ({"b_middle": [0.5]}, "entries in b_middle"),
