@@ -360,7 +360,7 @@ def whole_numbers(x: Any, who: str) -> Places:
     except ValueError:
         array = np.zeros(1)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise TypeError(f"{who} is {x!r}; expected the number of a compartment, or a list of such numbers")
+        raise TypeError(f"{who} is given {x!r}; expected the number of a compartment, or a list of such numbers")
     return tuple(int(k) for k in array)
 
 

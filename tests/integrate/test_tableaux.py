@@ -229,7 +229,7 @@ def test_tableaux_that_cannot_be():
         ({"c": [0]}, "has 1 entries in c; expected 2"),
         ({"a": [[1], [1]]}, "have lengths .1, 1.; expected 0, 1, 2"),
         ({"order": 0}, "order of tableau 'mine' is 0; expected a whole number"),
-        ({"b_embedded": [1, 0]}, "give b_embedded and embedded_order together"),
+        ({"b_embedded": [1, 0]}, "b_embedded .* and embedded_order None; expected both or neither"),
         ({"b_embedded": [1], "embedded_order": 1}, "has 1 entries in b_embedded"),
         ({"b_middle": [0.5]}, "entries in b_middle"),
         ({"b": [0.5, 0.4]}, "add up to 0.9; expected 1"),

@@ -533,9 +533,9 @@ def test_what_is_refused():
         with pytest.raises(error, match=message):
             Compartments(1, **(two | change))
     for change, error, message in (
-        ({"parents": [-1, 0.5]}, TypeError, r"parents is \[-1, 0.5\]; expected the number of a compartment"),
-        ({"parents": None}, TypeError, "parents is None"),
-        ({"parents": [[-1, 0]]}, TypeError, "parents is"),
+        ({"parents": [-1, 0.5]}, TypeError, r"parents is given \[-1, 0.5\]; expected the number of a compartment"),
+        ({"parents": None}, TypeError, "parents is given None"),
+        ({"parents": [[-1, 0]]}, TypeError, "parents is given"),
         ({"area": [1.0, -2.0]}, ValueError, "area is -2 at index 1; expected positive"),
         ({"area": 0.0}, ValueError, "area is 0; expected positive"),
         ({"g_axial": [0.0, -2.0]}, ValueError, "g_axial is -2 at index 1"),
