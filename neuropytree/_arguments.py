@@ -45,10 +45,7 @@ def check_real(
     **Raises:** `TypeError` unless `x` is made of real numbers, and `ValueError` for other values or another shape.
     """
     one = shape == ()
-    if not isinstance(x, jax.Array):
-        x = _numbers(x, name, None if one else each)
-    if not _is_real(x.dtype):
-        raise TypeError(f"{name} has dtype {x.dtype}; expected {'a real number' if one else 'real numbers'}")
+    x = real_numbers(x, name, None if one else each)
     if shape is not None and x.shape != () and not fits(x.shape, shape):
         wanted = "one number" if one else f"() or {shape}, one for each {each}"
         raise ValueError(f"{name} has shape {x.shape}; expected {wanted}")
@@ -199,13 +196,18 @@ def check_tree(tree: PyTree, name: str, **bounds: Any) -> None:
         check_real(x, name if alone else f"{name} '{path}'", **bounds)
 
 
-def _numbers(x: Any, name: str, each: str | None) -> np.ndarray:
+def real_numbers(x: Any, name: str, each: str | None) -> Any:
+    """`x` as an array, of whatever values. **Raises:** `TypeError` unless it is made of real numbers."""
     try:
-        array = np.asarray(x)
+        array = x if isinstance(x, jax.Array) else np.asarray(x)
     except ValueError:
         array = np.asarray(None)
-    if array.dtype.kind in "biufc" or isinstance(x, np.ndarray | np.generic) and _is_real(array.dtype):
+    if _is_real(array.dtype):
         return array
+    if array.dtype.kind in "bc":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; expected {'a real number' if each is None else 'real numbers'}"
+        )
     several = "" if each is None else f", or an array with one for each {each}"
     raise TypeError(f"{name} is {x!r}; expected a number{several}")
 

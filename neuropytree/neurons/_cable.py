@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import known_values, real, spoken
+from .._arguments import known_values, real, real_numbers, spoken
 from .._errors import listing
-from .._types import Drive, Scalar
+from .._types import Drive, Scalar, as_parameter
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
 from ..integrate import Linear, Relaxation
@@ -369,7 +369,7 @@ def lifted(x: ArrayLike, target: tuple[int, ...], name: str) -> Array:
 
     **Raises:** `ValueError` if it doesn't broadcast to `target`.
     """
-    x = real(x, name, each="compartment")
+    x = as_parameter(real_numbers(x, name, "compartment"))
     if x.ndim > len(target) or not _fits(x.shape, target[len(target) - x.ndim :]):
         raise ValueError(f"{name} has shape {x.shape}; expected (), ({target[-1]},) for each compartment, or {target}")
     return x if x.ndim == 0 else x.reshape((1,) * (len(target) - x.ndim) + x.shape)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
-from .._arguments import whole
 from .._types import Drive, Scalar
 from ..integrate import AbstractField, AbstractStepper, Linear, relaxed, secant
 from ._cable import SIEMENS, CableMembrane, CompartmentsState, columns, rows
@@ -55,7 +54,8 @@ class Hines(AbstractStepper):
     order: int = eqx.field(default=1, static=True)
 
     def __check_init__(self) -> None:
-        whole(self.order, "order", least=1, most=2)
+        if not isinstance(self.order, int) or isinstance(self.order, bool) or self.order not in (1, 2):
+            raise ValueError(f"order is {self.order!r}; expected 1 (backward Euler) or 2 (Crank-Nicolson)")
 
     def step(
         self,
