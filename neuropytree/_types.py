@@ -136,10 +136,23 @@ class Drive(eqx.Module):
 
     @staticmethod
     def of(x: "ArrayLike | Drive | None", dtype: Any) -> "Drive":
-        """`x` as a drive of the given dtype: a current, a drive, or `None` for nothing."""
+        """`x` as a drive of the given dtype: a current, a drive, or `None` for nothing.
+
+        **Raises:** `TypeError` for anything else.
+        """
+
+        def number(leaf: Any) -> Array:
+            try:
+                array = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+            except ValueError:  # a list of lists of different lengths
+                array = np.asarray(None)
+            if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, np.bool_)):
+                raise TypeError(f"the input is {leaf!r}; expected a real number, an array of such, or a Drive")
+            return jnp.asarray(array).astype(dtype)
+
         if isinstance(x, Drive):
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), x)
-        return Drive(jnp.zeros((), dtype) if x is None else jnp.asarray(x).astype(dtype))
+            return jax.tree.map(number, x)
+        return Drive(jnp.zeros((), dtype) if x is None else number(x))
 
 
 class AbstractDynamics(eqx.Module):

@@ -269,6 +269,18 @@ def test_a_history_of_another_kind_is_refused():
         npt.delay.Line.filled(2, silent, dt=0.1, history=0.5)
 
 
+def test_inputs_and_records_of_another_kind_are_refused():
+    cell, tick = npt.neurons.LIF(3), npt.Tick.at(0, dt=0.1)
+    for x in ("a", 1j, object(), npt.Drive("a")):  # pyright: ignore
+        with pytest.raises(TypeError, match="the input is .*; expected a real number, an array of such, or a Drive"):
+            cell.step(cell.init(dt=0.1), x, tick)
+    for record in ([1], {1: "v"}, {"v": 1}, "v"):
+        with pytest.raises(TypeError, match="record is .*; expected a list of paths"):
+            npt.simulate(cell, cell.init(dt=0.1), dt=0.1, duration=0.1, record=record)
+    with pytest.raises(TypeError, match="a history is a function of .a, b.; expected a function of .t."):
+        joined(delay=1.0).init(dt=0.1, history={"E": lambda a, b: a})
+
+
 def test_an_axis_of_length_one_stands_for_all():
     cell = npt.neurons.LIF(3)
     run = lambda x: npt.simulate(cell, cell.init(dt=0.1), x, dt=0.1, duration=0.3, record=["v"]).out["v"]  # noqa: E731

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
 from .._arguments import known_values, whole
+from .._errors import check_function
 from .._series import numbers
 from .._time import as_dt
 
@@ -55,6 +56,7 @@ class Line(eqx.Module):
         if history is None:
             rows = jnp.broadcast_to(silent, (length, *silent.shape))
         elif callable(history):
+            check_function("a history", history, "t")
             rows = jnp.stack([_row(history(-k * dt), silent) for k in range(steps, -1, -1)])
         else:
             rows = jnp.broadcast_to(_row(history, silent), (length, *silent.shape))
