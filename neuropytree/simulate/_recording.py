@@ -93,6 +93,6 @@ def recording(record: Any, every: int) -> Recording:
 
 def _unexpected(record: Any) -> TypeError:
     return TypeError(
-        f"record is {record!r}; expected a list of paths, npt.Probe and npt.Events, a dictionary of such by name, which is "
-        "a string, or a function of (state, output)"
+        f"record is {record!r}; expected a list of paths, npt.Probe and npt.Events, a dictionary of such by name "
+        "(a string), or a function of (state, output)"
     )
