@@ -10,12 +10,15 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ._rule import AbstractInitializer, Undrawn
 from ._types import as_parameter
 
 
 def real(x: ArrayLike | Sequence[Any], name: str, *, dtype: Any = None, **bounds: Any) -> Array:
     """The argument called `name` as a parameter, checked by `check_real`, which says what `bounds` there are. `dtype`
     is that of the result, where it isn't that of the argument."""
+    if isinstance(x, AbstractInitializer | Undrawn) and bounds.get("shape") != ():
+        return x if isinstance(x, Undrawn) else Undrawn(x, tuple(bounds.items()))  # pyright: ignore
     checked = check_real(x, name, **bounds)
     return as_parameter(checked) if dtype is None else jnp.asarray(checked, dtype)
 
@@ -44,6 +47,8 @@ def check_real(
 
     **Raises:** `TypeError` unless `x` is made of real numbers, and `ValueError` for other values or another shape.
     """
+    if isinstance(x, Undrawn):
+        return x
     one = shape == ()
     x = real_numbers(x, name, None if one else each)
     if shape is not None and x.shape != () and not fits(x.shape, shape):
@@ -150,8 +155,8 @@ def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 def known_values(x: Any) -> np.ndarray | None:
-    """The values of an array, or `None` for one that is traced, or lies elsewhere."""
-    if isinstance(x, Tracer) or (isinstance(x, jax.Array) and not x.is_fully_addressable):
+    """The values of an array, or `None` for one that is traced, or lies elsewhere, or isn't drawn yet."""
+    if isinstance(x, Tracer | Undrawn) or (isinstance(x, jax.Array) and not x.is_fully_addressable):
         return None
     return np.asarray(x)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
 from ._errors import check_key, listing
+from ._rule import AbstractInitializer, Undrawn
 from ._stream import Stream as Stream
 from ._stream import fold_key as fold_key
 from ._time import as_dt, instant
@@ -38,6 +39,8 @@ def parameter(default: Any = dataclasses.MISSING, *, positional: bool = False, *
 
 def _leaf(x: Any) -> Any:
     """`x` as a parameter; what is no number stays what it is, for a check that knows its name."""
+    if isinstance(x, AbstractInitializer):
+        return Undrawn(x)
     is_number = isinstance(x, jax.Array) or np.asarray(x).dtype.kind in "biuf"
     return as_parameter(x) if is_number else x
 

@@ -1,24 +1,13 @@
-"""The base of every initializer."""
+"""What initializers have in common."""
 
-import abc
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import check_dtype, fits, real, whole
 from .._errors import check_key, no_key
-
-
-class AbstractInitializer(eqx.Module):
-    """A rule for the values of an array: weights of the edges, or a state variable of the neurons."""
-
-    @abc.abstractmethod
-    def __call__(
-        self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
-    ) -> Float[Array, "..."]:
-        """Values of the given shape; `dtype` defaults to JAX's default float."""
+from .._rule import AbstractInitializer
 
 
 def values(

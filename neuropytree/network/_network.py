@@ -12,9 +12,11 @@ from jaxtyping import Array, Key
 from .._check import check_tick
 from .._errors import check_key, listing, within
 from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
+from .._rule import check_drawn
 from .._time import as_dt
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
+from ..init import draw
 from ._build import Route, build_pathway, route_of
 from ._names import check_node_names, check_projection_names
 from ._pathway import AbstractPathway, NodeView, check_carried, check_pathway_state
@@ -101,12 +103,13 @@ class Network(AbstractDynamics):
                 raise TypeError(
                     f"population '{name}' is a {type(node).__name__}; expected an npt.Population or another node"
                 )
+        nodes = {name: _with_parameters(name, node, key) for name, node in populations.items()}
         pathways, routes = {}, {}
         for name, projection in projections.items():
-            routes[name] = route_of(name, projection, populations)
+            routes[name] = route_of(name, projection, nodes)
             own = None if key is None else fold_key(key, name)
-            pathways[name] = build_pathway(name, projection, routes[name], populations, own)
-        self.nodes, self.pathways, self.routes = dict(populations), pathways, tuple(sorted(routes.items()))
+            pathways[name] = build_pathway(name, projection, routes[name], nodes, own)
+        self.nodes, self.pathways, self.routes = nodes, pathways, tuple(sorted(routes.items()))
 
     @property
     def input_shape(self) -> dict[str, Any]:
@@ -393,3 +396,12 @@ def _adder(x: Any) -> Add:
         return acc + (arrived if arrived.ndim in (0, acc.ndim) else arrived.reshape(acc.shape))
 
     return add
+
+
+def _with_parameters(name: str, node: AbstractNode, key: Key[Array, ""] | None) -> AbstractNode:
+    """The node with the parameters drawn that are rules, from a stream of its own."""
+    with within(name):
+        if key is None:
+            check_drawn(node)
+            return node
+        return draw(node, key=fold_key(key, name))

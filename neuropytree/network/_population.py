@@ -12,6 +12,7 @@ from .._arguments import check_mapping, check_parameters
 from .._check import own_state
 from .._errors import listing, within
 from .._node import AbstractHalvedNode, Add
+from .._rule import check_drawn
 from .._types import Drive, Tick, find
 from ..neurons import AbstractNeuron
 from ..ops import count_events
@@ -106,6 +107,11 @@ class Population(AbstractHalvedNode):
         return self.cell.size
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the neurons."""
+        return self.cell.shape
+
+    @property
     def ports(self) -> dict[str, int]:
         return {name: self.size for name, _ in self.places}
 
@@ -131,6 +137,7 @@ class Population(AbstractHalvedNode):
         return self.cell.input_shape
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
+        check_drawn(self)
         cell = self.cell.init(dt=dt, key=key)
         shape, dtype = self.cell.shape, cell.v.dtype
         receptors, emitters = {}, {}

@@ -88,6 +88,8 @@ class CableMembrane(AbstractMembrane):
         ones = (1,) * len(full)
 
         def each(x: ArrayLike, name: str, idle: Places = (), **bounds: Any) -> Array:
+            if isinstance(x, AbstractInitializer):
+                return real(x, name, **bounds)
             x = lifted(x, full, name)
             known = known_values(x)
             if known is not None:
@@ -129,6 +131,12 @@ class CableMembrane(AbstractMembrane):
     def places(self, what: str) -> dict[str, Places]:
         """The compartments that have each `"channel"`, or each `"ion"`."""
         return {name: at for kind, name, at in self.placed if kind == what}
+
+    def shape_of(self, shape: tuple[int, ...], path: Any) -> tuple[int, ...]:
+        """Of the parameter at that path, where the cells have that `shape`: one value for each compartment that has the
+        channel or the ion."""
+        which = {"channels": "channel", "ions": "ion"}.get(path[0].name)
+        return (*shape, self.tree.size if which is None else len(self.places(which)[path[1].key]))
 
     def _check_ions(self, name: str, channel: AbstractChannel) -> None:
         check_needs(name, channel, self.ions)

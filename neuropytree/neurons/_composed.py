@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
 from .._check import check_tick, own_state
+from .._rule import check_drawn
 from .._time import as_dt
 from .._types import Drive, Scalar, Spikes, Tick
 from ..integrate import AbstractField, AbstractStepper
@@ -36,6 +37,7 @@ class ComposedNeuron(AbstractNeuron):
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> NeuronState:
         dt = None if dt is None else as_dt(dt)
+        check_drawn(self)
         membrane = self.membrane.init(self.shape, key=key)
         stepper = self.stepper.init(membrane)
         if self.spiking is None:
