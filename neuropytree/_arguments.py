@@ -70,9 +70,10 @@ def check_real(
 
 
 def check_reals(names: Mapping[str, Any], **bounds: Any) -> None:
-    """Checks several arguments, given by name, which a part takes by another one."""
+    """Checks several arguments, given by name, which a part takes by another one; what is drawn is checked then."""
     for name, x in names.items():
-        check_real(x, name, **bounds)
+        if not isinstance(x, AbstractInitializer):
+            check_real(x, name, **bounds)
 
 
 def check_parameters(module: Any, shape: tuple[int, ...] | None = None) -> None:
@@ -156,7 +157,9 @@ def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def known_values(x: Any) -> np.ndarray | None:
     """The values of an array, or `None` for one that is traced, or lies elsewhere, or isn't drawn yet."""
-    if isinstance(x, Tracer | Undrawn) or (isinstance(x, jax.Array) and not x.is_fully_addressable):
+    if isinstance(x, Tracer | Undrawn | AbstractInitializer) or (
+        isinstance(x, jax.Array) and not x.is_fully_addressable
+    ):
         return None
     return np.asarray(x)
 

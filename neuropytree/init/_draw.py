@@ -16,7 +16,7 @@ Model = TypeVar("Model")
 
 
 def draw(model: Model, *, key: Key[Array, ""], shape: tuple[int, ...] | None = None) -> Model:
-    """`model` with values for all parameters that were given as initializers, such as `tau=npt.init.Uniform(5.0, 15.0)`.
+    """`model` with values for all parameters given as initializers, such as `tau=npt.init.Uniform(5.0, 15.0)`.
 
     One value for each neuron, from a stream that the path of the parameter names: what another parameter has makes no
     difference. `npt.Network` does it for its populations by its own key. An initial value, such as `v_init`, stays a

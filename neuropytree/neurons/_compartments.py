@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._arguments import check_kind, check_mapping, real
+from .._arguments import check_kind, check_mapping, check_real
 from .._types import Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
@@ -192,7 +192,7 @@ class Compartments(ComposedNeuron):
             return jnp.broadcast_to(x, (*(x.shape[:-1] or (1,) * len(shape)), tree.size))
 
         sizes = {"length": length, "diameter": diameter, "r_a": r_a}
-        along, across, resistivity = (each(real(x, name, positive=True), name) for name, x in sizes.items())
+        along, across, resistivity = (each(check_real(x, name, positive=True), name) for name, x in sizes.items())
         half = 1e5 * np.pi * across**2 / (2 * resistivity * along)
         new, points = list(tree.parents), {}
         for k, children in enumerate(tree.children()):

@@ -11,6 +11,7 @@ from .. import random
 from .._arguments import axis_names, flag, real, whole
 from .._errors import check_function
 from .._node import AbstractNode, Add
+from .._rule import AbstractInitializer
 from .._series import Series, numbers
 from .._types import Tick
 
@@ -66,7 +67,7 @@ class Poisson(AbstractNode):
                     "each cell"
                 )
             self.rate = rate
-        elif callable(rate):
+        elif callable(rate) and not isinstance(rate, AbstractInitializer):
             self.rate = check_function("rate", rate, "tick")
         else:
             self.rate = real(rate, "rate", least=0, shape=(self.size,))
