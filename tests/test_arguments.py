@@ -287,3 +287,19 @@ def test_an_axis_of_length_one_stands_for_all():
     np.testing.assert_array_equal(run(np.array([20.0])), run(20.0))
     with pytest.raises(ValueError, match="input is nan; expected finite numbers"):
         run(np.nan)
+
+
+def test_what_adversaries_found():
+    cell = npt.neurons.LIF(3)
+    state = cell.init(dt=0.1)
+    with pytest.raises(ValueError, match=r"cells of shape \(1,\), and this PointNeuron has the shape \(3,\)"):
+        npt.simulate(cell, npt.neurons.LIF(1).init(dt=0.1), 1.0, dt=0.1, duration=1.0, record=["v"])
+    run = npt.simulate(cell, state, lambda tick: [1.0, 2.0, 3], dt=0.1, duration=1.0, record=["v"])
+    np.testing.assert_allclose(run.out["v"][-1], np.array([1, 2, 3]) * -np.expm1(-0.1), rtol=1e-5)
+    counts = {name: np.int64(5) for name in ("chunk", "every", "start")}
+    run = npt.simulate(cell, state, 1.0, dt=0.1, duration=1.0, record=["v"], **counts)
+    assert isinstance(run.every, int) and run.out["v"].shape == (2, 3)
+    receptor = npt.Receptor(npt.synapses.Exponential(5.0), npt.synapses.CUBA())
+    for name in ("v", "spike", "count"):
+        with pytest.raises(ValueError, match=f"'{name}' is the name of a receptor and of a variable of the cells"):
+            npt.Population(cell, {name: receptor})

@@ -259,6 +259,7 @@ FINE: tuple[tuple[str, str, str, str], ...] = (
     ("neurons.PointNeuron", "threshold", "None", "a neuron that doesn't spike"),
     ("neurons.Spiking", "jumps", "None", "none"),
     ("integrate.hybrid_solve", "reset", "None", "events that change nothing"),
+    ("init.draw", "model", "*", "takes any tree"),
     ("init.values", "dtype", "None", "the default"),
     ("init.values", "key name", "*", "only for rules that draw, and for messages"),
     ("integrate.ButcherTableau", "name", "text", "a name"),

@@ -11,6 +11,7 @@ from .._errors import check_key
 from .._node import AbstractNode
 from .._rule import is_undrawn
 from .._types import fold_key
+from ._base import checked_form
 
 Model = TypeVar("Model")
 
@@ -29,7 +30,7 @@ def draw(model: Model, *, key: Key[Array, ""], shape: tuple[int, ...] | None = N
     - `shape`: of the parameters that lie in no cell and no population, such as those of a receptor by itself.
 
     **Raises:** `ValueError` naming the parameter if a value that is drawn is not one it can have, or if no shape is
-    known; `TypeError` without a key.
+    known; `TypeError` without a key, and for something that is no shape.
 
     !!! example
 
@@ -41,6 +42,7 @@ def draw(model: Model, *, key: Key[Array, ""], shape: tuple[int, ...] | None = N
         ```
     """
     check_key(key, needed=True)
+    shape = None if shape is None else checked_form(shape, None)[0]
     leaves, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=is_undrawn)
     return structure.unflatten([_drawn(model, path, x, key, shape) if is_undrawn(x) else x for path, x in leaves])
 

@@ -75,6 +75,10 @@ class Population(AbstractHalvedNode):
         self.emitters = dict(check_mapping(emitters, "emitters", "emitters"))
         for name, entry in check_mapping(receptors, "receptors", "receptors").items():
             check_name(name, "receptor")
+            if name in ("spike", "v", "count"):
+                raise ValueError(
+                    f"'{name}' is the name of a receptor and of a variable of the cells; rename the receptor"
+                )
             port, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
             if isinstance(port, Delta):
                 jumps.add(name)

@@ -110,7 +110,10 @@ class ComposedNeuron(AbstractNeuron):
         Inside `jax.shard_map` a state is an equal part of the population's.
         """
         shape, rule = state.v.shape, self.spiking
-        if len(shape) != len(self.shape) or any(n % m if m else n for n, m in zip(self.shape, shape, strict=True)):
+        fits = shape == self.shape
+        if not fits and len(shape) == len(self.shape) and jax.sharding.get_abstract_mesh().manual_axes:
+            fits = all(m and n % m == 0 for n, m in zip(self.shape, shape, strict=True))
+        if not fits:
             raise ValueError(
                 f"the state is that of cells of shape {shape}, and this {type(self).__name__} has the shape "
                 f"{self.shape}: make the state by this cell's init"

@@ -26,7 +26,7 @@ class Inputs(eqx.Module):
         """The input of one step; `rows` are those of `series`."""
         leaves = []
         for constant, row, function in zip(self.constants, rows, self.functions, strict=True):
-            made = None if function is None else jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+            made = None if function is None else _arrays(function(tick))
             leaves.append(constant if constant is not None else row if row is not None else made)
         return jax.tree.unflatten(self.structure, leaves)
 
@@ -68,11 +68,16 @@ def _constant(x: Any, name: str) -> Array:
 def _made(function: Callable[[Tick], Any], tick: Tick, name: str) -> Any:
     """What a function gives in a step. **Raises:** `ValueError` if it asks a tick without a key for one."""
     try:
-        return jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+        return _arrays(function(tick))
     except TypeError as error:  # JAX's own, which says nothing of where the key should come from
         if tick.stream is None and "PRNG key" in str(error):
             raise no_key(name, "by tick.key") from error
         raise
+
+
+def _arrays(made: Any) -> Any:
+    """What a function made of a tick, as arrays."""
+    return jax.tree.map(lambda x: numbers(x, "an input"), made, is_leaf=is_list)
 
 
 def _is_leaf(x: Any) -> bool:
