@@ -265,7 +265,7 @@ def test_what_does_not_fit_is_refused(name):
 
 @pytest.mark.parametrize("stepper", [integrate.Milstein, integrate.MilsteinGradFree])
 def test_the_calculus_is_one_of_two(stepper):
-    with pytest.raises(ValueError, match="calculus of \w+ is 'itô'"):
+    with pytest.raises(ValueError, match=r"calculus of \w+ is 'itô'"):
         stepper("itô")
 
 
@@ -444,7 +444,7 @@ def test_sdeint_refuses_what_cannot_be():
         solve(stepper=integrate.RK4())
     with pytest.raises(ValueError, match="calculus is 'stratonovich', but SRK1W1 is a scheme for 'ito'"):
         solve(stepper=integrate.SRK1W1(), calculus="stratonovich")
-    with pytest.raises(ValueError, match="calculus of sdeint is 'both'; expected 'ito' or 'stratonovich'"):
+    with pytest.raises(ValueError, match=r"calculus of sdeint is 'both'; expected 'ito' or 'stratonovich'"):
         solve(calculus="both")
     with pytest.raises(ValueError, match="noise is 'vector'"):
         solve(noise="vector")
