@@ -1,13 +1,17 @@
 """Checks of a run: before anything is compiled, and of the numbers that came out."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
+from ._errors import listing
 from ._types import fields_of, variables
 
 
@@ -39,44 +43,19 @@ def whole_steps(duration: float, dt: float) -> int:
     return n
 
 
-def whole_number(name: str, n: Any) -> int:
-    """A number of steps. **Raises:** `ValueError` unless it is a whole one, at least 1."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"{name} is {n!r}; expected a whole number of steps, at least 1")
-    return int(n)
-
-
 def first_step(start: Any, n_steps: int) -> Int[Array, ""]:
     """`start`, the number of a run's first step, as an array.
 
     **Raises:** `ValueError` if it isn't one.
     """
-    try:
-        good = not isinstance(start, bool) and jnp.ndim(start) == 0
-        good = good and jnp.issubdtype(jnp.result_type(start), jnp.integer)
-    except TypeError:
-        good = False
-    if not good:
+    good = isinstance(start, int | np.integer | np.ndarray | jax.Array) and not isinstance(start, bool)
+    if not good or jnp.ndim(start) != 0 or not jnp.issubdtype(jnp.result_type(start), jnp.integer):
         raise ValueError(f"start is {start!r}; expected the number of the first step")
     if isinstance(start, Tracer):
         return start.astype(jnp.int32)
     if int(start) < 0 or int(start) + n_steps >= 2**31:
         raise ValueError(f"start is {start}, for a run of {n_steps} steps; steps are numbered from 0 to 2^31 - 1")
     return jnp.asarray(start, jnp.int32)
-
-
-def as_dt(dt: Any) -> float:
-    """The length of a step as a Python number.
-
-    **Raises:** `TypeError` or `ValueError` unless it is a known number of ms above 0.
-    """
-    if isinstance(dt, Tracer):
-        raise TypeError("dt fixes how delays are counted: it is a Python number, not a traced value")
-    if isinstance(dt, bool) or np.ndim(dt) != 0 or np.asarray(dt).dtype.kind not in "iuf":
-        raise TypeError(f"dt is {dt!r}; expected a number of ms")
-    if not 1e-30 < float(dt) < float("inf"):
-        raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
-    return float(dt)
 
 
 def check_dt(state: Any, dt: float) -> None:
@@ -87,6 +66,25 @@ def check_dt(state: Any, dt: float) -> None:
                 f"the state was made for dt={made} ms, and this run has dt={dt} ms: delays and refractory periods "
                 f"in it are counted in steps; make one with init(dt={dt})"
             )
+
+
+@contextlib.contextmanager
+def own_state(state: Any, init: Callable[[], Any]) -> Iterator[None]:
+    """Says of what goes wrong inside that it is the state's fault, if it hasn't the variables of what `init` makes.
+
+    **Raises:** `TypeError` in its place. What is right costs nothing.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        want = eqx.filter_eval_shape(init)
+        if jax.tree.structure(want) == jax.tree.structure(state):
+            raise
+        mine, theirs = ((listing(variables(x)), type(x).__name__) for x in (want, state))
+        raise TypeError(
+            f"the state has the variables {theirs[0]}, in a {theirs[1]}; expected {mine[0]}, in a {mine[1]}: make the "
+            "state by this model's init"
+        ) from error
 
 
 def check_tick(made: float, tick: Any) -> None:

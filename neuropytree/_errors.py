@@ -1,7 +1,8 @@
 """Messages that several modules share."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -11,6 +12,18 @@ import jax.numpy as jnp
 def listing(names: Iterable[object]) -> str:
     """The names, sorted and quoted, as they stand in an error message."""
     return "[" + ", ".join(repr(n) for n in sorted(map(str, names))) + "]"
+
+
+@contextlib.contextmanager
+def within(path: str) -> Iterator[None]:
+    """What is wrong with a part of a model, raised inside, is said with the path of the part before it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):
+            raise
+        text = str(error)
+        raise type(error)(f'"{path}.{text[1:]}' if text.startswith('"') else f'"{path}": {text}') from error
 
 
 def no_key(who: str, use: str) -> ValueError:
@@ -40,9 +53,9 @@ def check_function(name: str, function: Any, *parameters: str) -> Callable[..., 
     return function
 
 
-def check_key(key: Any) -> None:
-    """**Raises:** `TypeError` or `ValueError` for something that isn't one random key, or `None`."""
-    if key is None:
+def check_key(key: Any, *, needed: bool = False) -> None:
+    """**Raises:** `TypeError` or `ValueError` for something that isn't one random key; or `None`, unless `needed`."""
+    if key is None and not needed:
         return
     shape, dtype = getattr(key, "shape", ()), getattr(key, "dtype", jnp.dtype(float))
     old = dtype == jnp.uint32  # as `jax.random.PRNGKey` makes them, with an axis for the bits

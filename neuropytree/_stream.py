@@ -47,7 +47,7 @@ def fold_key(key: Key[Array, ""], name: str) -> Key[Array, ""]:
         npt.fold_key(jax.random.key(0), "E")
         ```
     """
-    check_key(key)
+    check_key(key, needed=True)
     return _folded(key, _words(name))
 
 
@@ -99,7 +99,7 @@ class Stream(eqx.Module):
 
         **Raises:** `TypeError` or `ValueError` for something that isn't one random key.
         """
-        check_key(key)
+        check_key(key, needed=True)
         return cls(key, jnp.zeros((), jnp.int32), place=_OF_KEYS)
 
     def fold(self, name: str) -> "Stream":

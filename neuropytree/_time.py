@@ -9,6 +9,20 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 
+def as_dt(dt: Any) -> float:
+    """The length of a step as a Python number.
+
+    **Raises:** `TypeError` or `ValueError` unless it is a known number of ms above 0.
+    """
+    if isinstance(dt, Tracer):
+        raise TypeError("dt fixes how delays are counted: it is a Python number, not a traced value")
+    if isinstance(dt, bool) or np.ndim(dt) != 0 or np.asarray(dt).dtype.kind not in "iuf":
+        raise TypeError(f"dt is {dt!r}; expected a number of ms")
+    if not 1e-30 < float(dt) < float("inf"):
+        raise ValueError(f"dt is {dt!r}; expected a positive number of ms")
+    return float(dt)
+
+
 def instant(index: Int[Array, "..."], dt: Any, *, after: Array | None = None) -> Array:
     """The time `index * dt` after another one, in float64, whether JAX is set to it or not.
 

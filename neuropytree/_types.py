@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
 from ._errors import check_key, listing
+from ._rule import AbstractInitializer, Undrawn
 from ._stream import Stream as Stream
 from ._stream import fold_key as fold_key
-from ._time import instant
+from ._time import as_dt, instant
 
 State = PyTree[Any]
 Output = PyTree[Any]
@@ -29,14 +30,17 @@ def as_parameter(x: ArrayLike) -> Array:
     return jnp.asarray(x, dtype=dtype)
 
 
-def parameter(default: float | None, **bounds: Any) -> Any:
-    """A field for a parameter that a keyword sets, made an array leaf; `None` stays `None`. Its values are checked by
-    `check_parameters`, for which `bounds` are those of `real`."""
-    return eqx.field(default=default, converter=_leaf, kw_only=True, metadata={"bounds": bounds})
+def parameter(default: Any = dataclasses.MISSING, *, positional: bool = False, **bounds: Any) -> Any:
+    """A field for a parameter, made an array leaf; `None` stays `None`. A keyword sets it unless it is `positional`.
+    Its values are checked by `check_parameters`, for which `bounds` are those of `check_real`."""
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_leaf, kw_only=not positional, metadata={"bounds": bounds}, **given)
 
 
 def _leaf(x: Any) -> Any:
     """`x` as a parameter; what is no number stays what it is, for a check that knows its name."""
+    if isinstance(x, AbstractInitializer):
+        return Undrawn(x)
     is_number = isinstance(x, jax.Array) or np.asarray(x).dtype.kind in "biuf"
     return as_parameter(x) if is_number else x
 
@@ -70,11 +74,16 @@ class Tick(eqx.Module):
     def at(cls, index: int | Int[Array, ""], *, dt: Scalar, key: Key[Array, ""] | None = None) -> "Tick":
         """The tick of step `index`; `key` is the key of the whole run.
 
-        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key, and an index that isn't whole.
+        **Raises:** `TypeError` or `ValueError` for a key that isn't one random key, an index that isn't whole, and a
+            `dt` that isn't a positive number.
         """
         check_key(key)
-        if not jnp.issubdtype(jnp.result_type(index), jnp.integer) or isinstance(index, bool):
+        if isinstance(index, bool) or not isinstance(index, int | np.integer | jax.Array):
             raise TypeError(f"index is {index!r}; expected the number of a step")
+        if not jnp.issubdtype(jnp.result_type(index), jnp.integer):
+            raise TypeError(f"index has dtype {jnp.result_type(index)}; expected the number of a step")
+        if not isinstance(dt, jax.Array):
+            as_dt(dt)
         index = jnp.asarray(index, dtype=jnp.int32)
         return cls(index, dt, None if key is None else Stream(key, index))
 
@@ -130,10 +139,23 @@ class Drive(eqx.Module):
 
     @staticmethod
     def of(x: "ArrayLike | Drive | None", dtype: Any) -> "Drive":
-        """`x` as a drive of the given dtype: a current, a drive, or `None` for nothing."""
+        """`x` as a drive of the given dtype: a current, a drive, or `None` for nothing.
+
+        **Raises:** `TypeError` for anything else.
+        """
+
+        def number(leaf: Any) -> Array:
+            try:
+                array = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+            except ValueError:  # a list of lists of different lengths
+                array = np.asarray(None)
+            if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer, np.bool_)):
+                raise TypeError(f"the input is {leaf!r}; expected a real number, an array of such, or a Drive")
+            return jnp.asarray(array).astype(dtype)
+
         if isinstance(x, Drive):
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(dtype), x)
-        return Drive(jnp.zeros((), dtype) if x is None else jnp.asarray(x).astype(dtype))
+            return jax.tree.map(number, x)
+        return Drive(jnp.zeros((), dtype) if x is None else number(x))
 
 
 class AbstractDynamics(eqx.Module):

@@ -19,7 +19,7 @@ EACH = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(RO
 
 # lower number: nearer to the ground; a module may import from its own package and from lower tiers
 TIERS = [
-    {"_types", "_stream", "_time", "_errors", "_math", "_check", "_arguments", "_node", "_series"},
+    {"_types", "_stream", "_time", "_rule", "_errors", "_math", "_check", "_arguments", "_node", "_series"},
     {"surrogate", "ops", "random", "init"},
     {"_scan"},
     {"connect", "integrate", "delay"},
@@ -40,8 +40,11 @@ WITHIN = {
     ("_types", "_stream"),
     ("_types", "_time"),
     ("_stream", "_errors"),
+    ("_check", "_errors"),
     ("_check", "_types"),
     ("_arguments", "_types"),
+    ("_arguments", "_rule"),
+    ("_types", "_rule"),
     ("_node", "_types"),
     ("_node", "_errors"),
     ("_series", "_types"),

@@ -55,8 +55,8 @@ class IKA1_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(30.0, least=0)
-    v_sh: Parameter = parameter(0.0)
+    g: Parameter = parameter(30.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -93,8 +93,8 @@ class IKA2_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(20.0, least=0)
-    v_sh: Parameter = parameter(0.0)
+    g: Parameter = parameter(20.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -134,7 +134,7 @@ class IKA_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(47.7, least=0)
+    g: Parameter = parameter(47.7, least=0, unit="mS/cm²")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:

@@ -1,7 +1,6 @@
 """What a channel is: gates, and a current that they let through."""
 
 import abc
-import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -120,14 +119,14 @@ class AbstractOhmic(AbstractChannel):
         ```
     """
 
-    e: Parameter = parameter(None)
+    e: Parameter = parameter(None, unit="mV")
 
     def __check_init__(self) -> None:
         if self.e is None and self.carries is None:
-            raise ValueError(f"{type(self).__name__} carries no ion that has a reversal potential; pass e= (mV)")
-        for f in dataclasses.fields(self):
-            if f.name != "e" and getattr(self, f.name) is None and isinstance(f.default, int | float):
-                raise ValueError(f"{type(self).__name__} has {f.name} None; expected a number, such as {f.default:g}")
+            raise ValueError(
+                f"e of {type(self).__name__} is None; expected a number of mV, since it carries no ion that has a "
+                "reversal potential"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:

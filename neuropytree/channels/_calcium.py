@@ -56,9 +56,9 @@ class ICaT_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(2.0, least=0)
-    v_sh: Parameter = parameter(-3.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(2.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-3.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _low_threshold(v - self.v_sh, self.celsius)
@@ -90,9 +90,9 @@ class ICaHT_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(2.0, least=0)
-    v_sh: Parameter = parameter(25.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(2.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(25.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _low_threshold(v - self.v_sh, self.celsius)
@@ -131,9 +131,9 @@ class ICaT_HP1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(1.75, least=0)
-    v_sh: Parameter = parameter(-3.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(1.75, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-3.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -173,9 +173,9 @@ class ICaT_De1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(2.0, least=0)
-    v_sh: Parameter = parameter(0.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(2.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -216,9 +216,9 @@ class ICaHT_Re1993(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(1.0, least=0)
-    v_sh: Parameter = parameter(0.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(1.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u, phi = v - self.v_sh, q10(2.3, self.celsius, 23.0)
@@ -258,9 +258,9 @@ class ICaL_IS2008(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(1.0, least=0)
-    v_sh: Parameter = parameter(0.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(1.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -301,7 +301,7 @@ class ICaN_IS2008(AbstractOhmic):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("ca",)
-    g: Parameter = parameter(1.0, least=0)
+    g: Parameter = parameter(1.0, least=0, unit="mS/cm²")
     e: Parameter | None = parameter(10.0)
     phi: Parameter = parameter(1.0, positive=True)
 
@@ -338,9 +338,9 @@ class ICa_ML1981(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(4.4, least=0)
-    v_1: Parameter = parameter(-1.2)
-    v_2: Parameter = parameter(18.0, positive=True)
+    g: Parameter = parameter(4.4, least=0, unit="mS/cm²")
+    v_1: Parameter = parameter(-1.2, unit="mV")
+    v_2: Parameter = parameter(18.0, positive=True, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {}

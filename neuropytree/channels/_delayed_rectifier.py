@@ -47,8 +47,8 @@ class IK_TM1991(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(-60.0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-60.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -83,9 +83,9 @@ class IKDR_Ba2002(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(-50.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-50.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, q10(3.0, self.celsius, 36.0))
@@ -122,8 +122,8 @@ class IK_HH1952(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(-45.0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-45.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -165,7 +165,7 @@ class IK_WB1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(9.0, least=0)
+    g: Parameter = parameter(9.0, least=0, unit="mS/cm²")
     phi: Parameter = parameter(5.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -201,7 +201,7 @@ class IK_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(20.0, least=0)
+    g: Parameter = parameter(20.0, least=0, unit="mS/cm²")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -238,9 +238,9 @@ class IK_ML1981(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(8.0, least=0)
-    v_3: Parameter = parameter(2.0)
-    v_4: Parameter = parameter(30.0, positive=True)
+    g: Parameter = parameter(8.0, least=0, unit="mS/cm²")
+    v_3: Parameter = parameter(2.0, unit="mV")
+    v_4: Parameter = parameter(30.0, positive=True, unit="mV")
     phi: Parameter = parameter(0.04, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:

@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._arguments import check_real, check_reals
 from ..integrate import Relaxation
 
 
@@ -64,4 +65,6 @@ def q10(factor: float, celsius: Any, reference: float) -> Array:
         npt.channels.q10(3.0, 36.0, 26.0)  # 3
         ```
     """
+    check_real(factor, "factor", positive=True, shape=())
+    check_reals({"celsius": celsius, "reference": reference}, least=-273.15, unit="°C")
     return jnp.asarray(factor, jnp.result_type(float)) ** ((jnp.asarray(celsius) - reference) / 10)

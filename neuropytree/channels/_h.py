@@ -37,7 +37,7 @@ class Ih_HM1992(AbstractOhmic):
         ```
     """
 
-    g: Parameter = parameter(10.0, least=0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
     e: Parameter | None = parameter(-43.0)
     phi: Parameter = parameter(1.0, positive=True)
 
@@ -88,14 +88,14 @@ class Ih_De1996(AbstractOhmic):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("ca",)
-    g: Parameter = parameter(0.02, least=0)
+    g: Parameter = parameter(0.02, least=0, unit="mS/cm²")
     e: Parameter | None = parameter(-40.0)
-    g_inc: Parameter = parameter(2.0, least=0)
+    g_inc: Parameter = parameter(2.0, least=0, unit="mS/cm²")
     k_2: Parameter = parameter(0.0004, positive=True)
     k_4: Parameter = parameter(0.001, positive=True)
-    c_half: Parameter = parameter(0.002, positive=True)
-    v_sh: Parameter = parameter(0.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    c_half: Parameter = parameter(0.002, positive=True, unit="mM")
+    v_sh: Parameter = parameter(0.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def init(self, v: Float[Array, "..."], ions: Pools) -> Gates:
         inf, bound = sigmoid(-(v - self.v_sh + 75) / 5.5), self._binding(ions)

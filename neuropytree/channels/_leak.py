@@ -26,8 +26,8 @@ class IL(AbstractOhmic):
         ```
     """
 
-    g: Parameter = parameter(0.1, least=0)
-    e: Parameter = parameter(-70.0)
+    g: Parameter = parameter(0.1, least=0, unit="mS/cm²")
+    e: Parameter = parameter(-70.0, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {}
@@ -54,7 +54,7 @@ class IKLeak(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(0.005, least=0)
+    g: Parameter = parameter(0.005, least=0, unit="mS/cm²")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return {}

@@ -40,8 +40,8 @@ class INa_PR1994(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(30.0, least=0)
-    v_sh: Parameter = parameter(-60.0)
+    g: Parameter = parameter(30.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-60.0, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -77,8 +77,8 @@ class IK_PR1994(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(15.0, least=0)
-    v_sh: Parameter = parameter(-60.0)
+    g: Parameter = parameter(15.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-60.0, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -111,8 +111,8 @@ class ICa_PR1994(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "ca"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(-60.0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-60.0, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -158,8 +158,8 @@ class IKC_PR1994(AbstractOhmic):
 
     carries: ClassVar[str | None] = "k"
     reads: ClassVar[tuple[str, ...]] = ("ca",)
-    g: Parameter = parameter(15.0, least=0)
-    v_sh: Parameter = parameter(-60.0)
+    g: Parameter = parameter(15.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-60.0, unit="mV")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         u = v - self.v_sh
@@ -200,7 +200,7 @@ class IAHP_PR1994(AbstractOhmic):
 
     carries: ClassVar[str | None] = "k"
     reads: ClassVar[tuple[str, ...]] = ("ca",)
-    g: Parameter = parameter(0.8, least=0)
+    g: Parameter = parameter(0.8, least=0, unit="mS/cm²")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         alpha = jnp.broadcast_to(jnp.minimum(2e-5 * ions["ca"].c, 0.01), v.shape)

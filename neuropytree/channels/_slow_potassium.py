@@ -55,8 +55,8 @@ class IKK2A_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(0.0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -91,8 +91,8 @@ class IKK2B_HM1992(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
-    v_sh: Parameter = parameter(0.0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(0.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -129,9 +129,9 @@ class IKNI_Ya1989(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(0.004, least=0)
-    tau_max: Parameter = parameter(4000.0, positive=True)
-    v_sh: Parameter = parameter(0.0)
+    g: Parameter = parameter(0.004, least=0, unit="mS/cm²")
+    tau_max: Parameter = parameter(4000.0, positive=True, unit="ms")
+    v_sh: Parameter = parameter(0.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -173,7 +173,7 @@ class IAHP_De1994(AbstractOhmic):
 
     reads: ClassVar[tuple[str, ...]] = ("ca",)
     carries: ClassVar[str | None] = "k"
-    g: Parameter = parameter(10.0, least=0)
+    g: Parameter = parameter(10.0, least=0, unit="mS/cm²")
     n: Parameter = parameter(2.0, positive=True)
     alpha: Parameter = parameter(48.0, least=0)
     beta: Parameter = parameter(0.03, positive=True)

@@ -61,8 +61,8 @@ class INa_TM1991(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0, least=0)
-    v_sh: Parameter = parameter(-63.0)
+    g: Parameter = parameter(120.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-63.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -95,9 +95,9 @@ class INa_Ba2002(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(90.0, least=0)
-    v_sh: Parameter = parameter(-50.0)
-    celsius: Parameter = parameter(36.0, least=-273.15)
+    g: Parameter = parameter(90.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-50.0, unit="mV")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
         return _traub_miles(v - self.v_sh, q10(3.0, self.celsius, 36.0))
@@ -133,8 +133,8 @@ class INa_HH1952(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0, least=0)
-    v_sh: Parameter = parameter(-45.0)
+    g: Parameter = parameter(120.0, least=0, unit="mS/cm²")
+    v_sh: Parameter = parameter(-45.0, unit="mV")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -180,7 +180,7 @@ class INa_WB1996(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(35.0, least=0)
+    g: Parameter = parameter(35.0, least=0, unit="mS/cm²")
     phi: Parameter = parameter(5.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:
@@ -218,7 +218,7 @@ class INa_CS1977(AbstractOhmic):
     """
 
     carries: ClassVar[str | None] = "na"
-    g: Parameter = parameter(120.0, least=0)
+    g: Parameter = parameter(120.0, least=0, unit="mS/cm²")
     phi: Parameter = parameter(1.0, positive=True)
 
     def kinetics(self, v: Float[Array, "..."], gates: Gates, ions: Pools) -> dict[str, Relaxation]:

@@ -1,7 +1,7 @@
 """What a connectivity is, and what a rule that makes one is."""
 
 import abc
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import equinox as eqx
 import jax
@@ -10,8 +10,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import known_values, real
-from .._errors import no_key
+from .._arguments import check_choice, known_values, real, whole
+from .._errors import check_key, no_key
 from .._types import Spikes
 from ..init import AbstractInitializer
 from ..ops import Impl, check_shape
@@ -83,10 +83,13 @@ def check_probability(who: str, p: Any) -> None:
         raise ValueError(f"{who} has p={p!r}; expected a probability from 0 to 1, as a Python number")
 
 
+def check_impl(impl: Any) -> None:
+    check_choice(impl, "impl", get_args(Impl))
+
+
 def check_sizes(in_size: int, out_size: int) -> None:
-    for name, n in (("in_size", in_size), ("out_size", out_size)):
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n < 2**31:
-            raise ValueError(f"{name} is {n!r}; expected a whole number from 0 to 2^31 - 1")
+    whole(in_size, "in_size")
+    whole(out_size, "out_size")
 
 
 def check_weight(weight: Any, *shapes: tuple[int, ...]) -> None:
@@ -118,6 +121,7 @@ def edge_weights(weight: Weight, shape: tuple[int, ...], key: Key[Array, ""] | N
     **Raises:** `ValueError` for any other shape, and where a number is known not to be finite; `TypeError` for what
         are no real numbers.
     """
+    check_key(key)
     if isinstance(weight, AbstractInitializer):
         drawn = weight(shape, key=key)
         known = known_values(drawn)
@@ -180,6 +184,7 @@ def words_of(key: Key[Array, ""] | None, who: str) -> Array:
     """
     if key is None:
         raise no_key(who, "which neurons are connected")
+    check_key(key)
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key
     if isinstance(key, Tracer):

@@ -8,9 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
+from .._arguments import whole
 from .._types import Spikes
 from ..ops import Impl, bsr_matvec, bsr_outer, bsr_transposed_matvec, check_shape, csr_check, csr_to_coo
-from ._base import AbstractConnectivity, Weight, accumulator, check_sizes, check_weight, concrete, edge_weights
+from ._base import (
+    AbstractConnectivity,
+    Weight,
+    accumulator,
+    check_impl,
+    check_sizes,
+    check_weight,
+    concrete,
+    edge_weights,
+)
 from ._checked import once, remember
 
 
@@ -62,6 +72,7 @@ class Block(AbstractConnectivity):
         impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
+        check_impl(impl)
         cols, ptr = concrete(indices, "indices"), concrete(indptr, "indptr")
         height, width = _validate_block(block, in_size, out_size)
         self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
@@ -152,12 +163,14 @@ def from_bsr(matrix: Any, *, weight: Weight | None = None, key: Key[Array, ""] |
 
 
 def _validate_block(block: Any, in_size: int, out_size: int) -> tuple[int, int]:
-    if np.shape(block) != (2,) or not all(isinstance(n, int | np.integer) and n > 0 for n in block):
-        raise ValueError(f"block is {block}; expected two whole numbers, (height, width), above 0")
-    for name, n, side, size in (("in_size", in_size, "height", block[0]), ("out_size", out_size, "width", block[1])):
+    try:
+        height, width = (whole(n, "block", least=1) for n in block)
+    except (TypeError, ValueError):
+        raise ValueError(f"block is {block!r}; expected two whole numbers, (height, width), above 0") from None
+    for name, n, side, size in (("in_size", in_size, "height", height), ("out_size", out_size, "width", width)):
         if n % size:
             raise ValueError(f"{name} is {n}; expected a multiple of the {side} of a block, {size}")
-    return int(block[0]), int(block[1])
+    return height, width
 
 
 def _look(rows: int, columns: int, indices: np.ndarray, indptr: np.ndarray) -> None:

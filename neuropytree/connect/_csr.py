@@ -21,6 +21,7 @@ from ._base import (
     AbstractConnectivity,
     Weight,
     accumulator,
+    check_impl,
     check_sizes,
     check_weight,
     concrete,
@@ -81,6 +82,7 @@ class CSR(AbstractConnectivity):
         impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
+        check_impl(impl)
         self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         self.csc = None
         if isinstance(indices, Tracer) or isinstance(indptr, Tracer):

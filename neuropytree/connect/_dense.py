@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from .._arguments import flag, whole
 from .._types import Spikes, fold_key
 from ..ops import (
     Impl,
@@ -15,7 +16,16 @@ from ..ops import (
     diagonal_matvec,
     diagonal_outer,
 )
-from ._base import AbstractConnectivity, AbstractConnector, Weight, accumulator, check_sizes, check_weight, edge_weights
+from ._base import (
+    AbstractConnectivity,
+    AbstractConnector,
+    Weight,
+    accumulator,
+    check_impl,
+    check_sizes,
+    check_weight,
+    edge_weights,
+)
 
 
 def _values(name: str, x: Spikes, weight: Array, size: int) -> Array:
@@ -62,7 +72,9 @@ class Dense(AbstractConnectivity):
         impl: Impl = "auto",
     ):
         check_sizes(in_size, out_size)
-        self.in_size, self.out_size, self.include_self, self.impl = int(in_size), int(out_size), include_self, impl
+        check_impl(impl)
+        self.include_self = flag(include_self, "include_self")
+        self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
         self.weight = edge_weights(weight, (in_size, out_size), key)
 
     @property
@@ -138,8 +150,7 @@ class Diagonal(AbstractConnectivity):
     impl: Impl = eqx.field(static=True)
 
     def __init__(self, weight: Weight, *, size: int, key: Key[Array, ""] | None = None):
-        check_sizes(size, size)
-        self.in_size = self.out_size = int(size)
+        self.in_size = self.out_size = whole(size, "size")
         self.impl = "auto"
         self.weight = edge_weights(weight, (size,), key)
 
@@ -185,6 +196,9 @@ class AllToAll(AbstractConnector):
 
     include_self: bool = eqx.field(static=True, default=True)
 
+    def __check_init__(self) -> None:
+        flag(self.include_self, "include_self")
+
     def __call__(
         self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
     ) -> Dense:
@@ -208,6 +222,10 @@ class OneToOne(AbstractConnector):
     def __call__(
         self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None
     ) -> Diagonal:
+        check_sizes(in_size, out_size)
         if in_size != out_size:
-            raise ValueError(f"OneToOne connects populations of equal size; got {in_size} and {out_size} neurons")
+            raise ValueError(
+                f"in_size is {in_size} and out_size {out_size}; expected populations of equal size, which OneToOne "
+                "connects"
+            )
         return Diagonal(weight, size=in_size, key=None if key is None else fold_key(key, "weight"))

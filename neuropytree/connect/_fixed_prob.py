@@ -9,6 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Key
 
+from .._arguments import flag
 from .._types import fold_key
 from ..init import AbstractInitializer
 from ._base import AbstractConnector, Weight, check_probability, check_sizes, generator, words_of
@@ -52,6 +53,7 @@ class FixedProb(AbstractConnector):
 
     def __check_init__(self) -> None:
         check_probability("FixedProb", self.p)
+        flag(self.include_self, "include_self")
 
     def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> CSR:
         check_sizes(in_size, out_size)

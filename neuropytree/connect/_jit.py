@@ -1,6 +1,6 @@
 """Random connectivity that is never stored: made anew, and equal, whenever it is used."""
 
-from typing import Any
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -9,8 +9,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
-from .._arguments import real
-from .._errors import no_key
+from .._arguments import check_choice, flag, real
+from .._errors import check_key, no_key
 from .._types import Spikes
 from ..init import AbstractInitializer, Normal, Uniform
 from ..ops import Impl, Law, check_shape, jit_dense, jit_matvec, jit_outer, jit_transposed_matvec
@@ -19,6 +19,7 @@ from ._base import (
     AbstractConnector,
     Weight,
     accumulator,
+    check_impl,
     check_probability,
     check_sizes,
     check_weight,
@@ -80,10 +81,12 @@ class JIT(AbstractConnectivity):
     ):
         check_sizes(in_size, out_size)
         check_probability("JIT", p)
+        check_choice(law, "law", get_args(Law))
+        check_impl(impl)
         self.weight, self.seed = real(weight, "weight", each="parameter of its law"), as_seed(seed)
         check_weight(self.weight)
         self.in_size, self.out_size, self.impl = int(in_size), int(out_size), impl
-        self.p, self.law, self.include_self = float(p), law, bool(include_self)
+        self.p, self.law, self.include_self = float(p), law, flag(include_self, "include_self")
         jax.eval_shape(self._product)  # what the operator can't take is said here
 
     @property
@@ -144,10 +147,10 @@ def as_seed(seed: ArrayLike) -> Int[Array, ""]:
         if not -(2**31) <= seed < 2**32:
             raise ValueError(f"seed is {seed}; expected a whole number of 32 bits, from -2^31 to 2^32 - 1")
         return jnp.asarray(np.uint32(int(seed) % 2**32).view(np.int32))
-    array = jnp.asarray(seed)
+    array = seed if isinstance(seed, jax.Array) else np.asarray(seed)
     if array.shape != () or not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"seed is {array.dtype.name} of shape {array.shape}; expected one whole number")
-    return array.astype(jnp.int32)
+    return jnp.asarray(array).astype(jnp.int32)
 
 
 class JITFixedProb(AbstractConnector):
@@ -177,10 +180,12 @@ class JITFixedProb(AbstractConnector):
 
     def __check_init__(self) -> None:
         check_probability("JITFixedProb", self.p)
+        flag(self.include_self, "include_self")
 
     def __call__(self, in_size: int, out_size: int, *, weight: Weight = 1.0, key: Key[Array, ""] | None = None) -> JIT:
         if key is None:
             raise no_key("JITFixedProb", "which neurons are connected")
+        check_key(key)
         seed = jax.lax.bitcast_convert_type(jr.bits(key, (), jnp.uint32), jnp.int32)
         law, value = _law(weight)
         return JIT(value, seed, in_size=in_size, out_size=out_size, p=self.p, law=law, include_self=self.include_self)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._arguments import whole
+
 
 def split_rows(connectivity: Any, n: int) -> Any:
     """`CSR.split_rows`."""
@@ -25,12 +27,11 @@ def split_columns(connectivity: Any, n: int) -> Any:
     return _stack(connectivity, part, rows, cols, n, connectivity.in_size, size)
 
 
-def _part_size(n: int, whole: int, name: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"n is {n!r}; expected a positive whole number of parts")
-    if whole % n:
-        raise ValueError(f"{name} is {whole}, not a multiple of n = {n}: make the population that much larger")
-    return whole // n
+def _part_size(n: int, size: int, name: str) -> int:
+    n = whole(n, "n", least=1, of="parts")
+    if size % n:
+        raise ValueError(f"{name} is {size}, not a multiple of n = {n}: make the population that much larger")
+    return size // n
 
 
 def _stack(whole: Any, part: np.ndarray, rows: np.ndarray, cols: np.ndarray, n: int, n_in: int, n_out: int) -> Any:

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int
 
-from .._arguments import known_values
+from .._arguments import known_values, whole
+from .._errors import check_function
 from .._series import numbers
+from .._time import as_dt
 
 History = ArrayLike | Callable[[float], ArrayLike]
 
@@ -48,10 +50,13 @@ class Line(eqx.Module):
 
         **Raises:** `ValueError` or `TypeError` for a history of another form.
         """
-        length = steps + 1
+        length, dt = whole(steps, "steps") + 1, as_dt(dt)
+        if not isinstance(silent, jax.Array):
+            raise TypeError(f"silent is {silent!r}; expected a message, an array of JAX")
         if history is None:
             rows = jnp.broadcast_to(silent, (length, *silent.shape))
         elif callable(history):
+            check_function("a history", history, "t")
             rows = jnp.stack([_row(history(-k * dt), silent) for k in range(steps, -1, -1)])
         else:
             rows = jnp.broadcast_to(_row(history, silent), (length, *silent.shape))
@@ -87,12 +92,16 @@ def _row(value: Any, silent: Array) -> Array:
     try:
         array = numbers(value, "a history")
         known = known_values(array)
-        if known is not None and not np.isfinite(known).all():
+        events = silent.dtype == bool
+        if array.dtype == bool and not events:
+            raise TypeError
+        if known is not None and not (np.isin(known, (0, 1)) if events else np.isfinite(known)).all():
             raise ValueError
         return jnp.broadcast_to(array.astype(silent.dtype), silent.shape)
     except (TypeError, ValueError):
+        wanted = "0 or 1" if silent.dtype == bool else "a finite number"
         raise ValueError(
-            f"a history is or returns {value!r}; expected a finite number, or an array of shape {silent.shape}"
+            f"a history is or returns {value!r}; expected {wanted}, or an array of shape {silent.shape}"
         ) from None
 
 

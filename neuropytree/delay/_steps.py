@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import check_real
+from .._time import as_dt
+
 
 def delay_steps(delay: Any, dt: float) -> Any:
     r"""Steps from emission to arrival, $m = \lfloor d / \Delta t + 0.5 + 10^{-6} \rfloor$; 0 for `None`.
@@ -19,7 +22,8 @@ def delay_steps(delay: Any, dt: float) -> Any:
 
     **Returns:** a Python int, or an int64 array.
 
-    **Raises:** `ValueError` for a delay of more steps than can be counted.
+    **Raises:** `TypeError` or `ValueError` for a delay that isn't a finite number of ms, at least 0, or of more steps
+        than can be counted; and for another `dt`.
 
     !!! example
 
@@ -29,11 +33,15 @@ def delay_steps(delay: Any, dt: float) -> Any:
         npt.delay.delay_steps(np.array([0.0, 0.14, 0.15, 0.25]), 0.1)  # [0, 1, 2, 3]
         ```
     """
+    dt = as_dt(dt)
     if delay is None:
         return 0
-    steps = np.floor(np.asarray(delay, np.float64) / float(dt) + (0.5 + 1e-6))
+    delay = check_real(delay, "delay", least=0, unit="ms")
+    steps = np.floor(np.asarray(delay, np.float64) / dt + (0.5 + 1e-6))
     if steps.size and not steps.max() < 2**31:
-        raise ValueError(f"a delay of {np.max(delay)} ms is {steps.max():.6g} steps of {dt} ms; at most 2^31 - 1 count")
+        raise ValueError(
+            f"a delay of {np.max(delay)} ms is {steps.max():.6g} steps of {dt} ms; expected at most 2^31 - 1"
+        )
     return int(steps) if steps.ndim == 0 else steps.astype(np.int64)
 
 

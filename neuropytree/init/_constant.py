@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
-from ._base import AbstractInitializer
+from ._base import AbstractInitializer, values
 
 
 class Constant(AbstractInitializer):
@@ -35,4 +34,5 @@ class Constant(AbstractInitializer):
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
     ) -> Float[Array, "..."]:
-        return jnp.broadcast_to(self.value.astype(dtype or self.value.dtype), shape)
+        dtype = self.value.dtype if dtype is None else dtype
+        return values(self.value, shape, key=key, dtype=dtype, name="value")

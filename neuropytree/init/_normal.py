@@ -7,7 +7,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import real
 from ..random import normal
-from ._base import AbstractInitializer, need_key
+from ._base import AbstractInitializer, checked_form, need_key
 
 
 class Normal(AbstractInitializer):
@@ -38,5 +38,6 @@ class Normal(AbstractInitializer):
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
     ) -> Float[Array, "..."]:
+        shape, dtype = checked_form(shape, dtype)
         dtype = dtype or jnp.result_type(self.mean, self.std)
         return normal(need_key(key, "init.Normal"), self.mean, self.std, shape=shape, dtype=dtype)

@@ -7,7 +7,7 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from .._arguments import known_values, real
 from ..random import uniform
-from ._base import AbstractInitializer, need_key
+from ._base import AbstractInitializer, checked_form, need_key
 
 
 class Uniform(AbstractInitializer):
@@ -41,5 +41,6 @@ class Uniform(AbstractInitializer):
     def __call__(
         self, shape: tuple[int, ...], *, key: Key[Array, ""] | None = None, dtype: Any = None
     ) -> Float[Array, "..."]:
+        shape, dtype = checked_form(shape, dtype)
         dtype = dtype or jnp.result_type(self.low, self.high)
         return uniform(need_key(key, "init.Uniform"), self.low, self.high, shape=shape, dtype=dtype)

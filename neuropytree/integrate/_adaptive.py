@@ -1,5 +1,6 @@
 """Steps that adapt, by Diffrax."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from .._arguments import whole
 from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
@@ -55,19 +57,18 @@ class Adaptive(AbstractStepper):
     def __check_init__(self) -> None:
         import diffrax
 
-        for name, x in (("rtol", self.rtol), ("atol", self.atol), ("max_steps", self.max_steps)):
-            if isinstance(x, bool) or not isinstance(x, float | int) or not x > 0:
-                raise ValueError(f"Adaptive got {name}={x!r}; expected a positive number")
-        if not isinstance(self.max_steps, int):
-            raise ValueError(f"Adaptive got max_steps={self.max_steps!r}; expected a whole number")
+        for name, x in (("rtol", self.rtol), ("atol", self.atol)):
+            if isinstance(x, bool) or not isinstance(x, float | int) or not 0 < x < math.inf:
+                raise ValueError(f"{name} of Adaptive is {x!r}; expected a positive Python number")
+        whole(self.max_steps, "max_steps of Adaptive", least=1)
         if isinstance(self.solver, ExplicitRungeKutta):
             self.solver.tableau.diffrax()
         elif not isinstance(self.solver, diffrax.AbstractAdaptiveSolver) or (
             self.solver.term_structure is not diffrax.AbstractTerm
         ):
             raise TypeError(
-                f"Adaptive got {self.solver!r}; expected an embedded pair such as DormandPrince(), or a solver of "
-                "Diffrax for a single ODETerm that estimates its error, such as diffrax.Tsit5()"
+                f"solver of Adaptive is {self.solver!r}; expected an embedded pair such as DormandPrince(), or a "
+                "solver of Diffrax for a single ODETerm that estimates its error, such as diffrax.Tsit5()"
             )
 
     def solve(

@@ -48,9 +48,8 @@ class Diffrax(AbstractStepper):
         good = isinstance(self.solver, diffrax.AbstractSolver) and self.solver.term_structure is diffrax.AbstractTerm
         if not good or isinstance(self.solver, diffrax.LeapfrogMidpoint | diffrax.ReversibleHeun):
             raise TypeError(
-                f"integrate.Diffrax got {self.solver!r}; expected a one-step Diffrax solver for a single ODETerm, "
-                "such as "
-                "diffrax.Heun()"
+                f"solver of integrate.Diffrax is {self.solver!r}; expected a one-step Diffrax solver for a single "
+                "ODETerm, such as diffrax.Heun()"
             )
 
     def step(

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PyTree
 
+from .._arguments import check_kind
 from .._stream import Source
 from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, refuse_noise
@@ -36,8 +37,7 @@ class ExplicitRungeKutta(AbstractStepper):
     tableau: ButcherTableau = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        if not isinstance(self.tableau, ButcherTableau):
-            raise TypeError(f"ExplicitRungeKutta got {self.tableau!r}; expected a ButcherTableau")
+        check_kind(self.tableau, ButcherTableau, "tableau", optional=False)
 
     def step(
         self,

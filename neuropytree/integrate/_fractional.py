@@ -8,13 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._arguments import named
+from .._arguments import named, real, whole
 from .._errors import listing
-from .._types import Scalar, as_parameter
+from .._types import Scalar
 from ._base import AbstractField, AbstractStepper, derivatives, refuse_noise
 
 
@@ -37,26 +36,11 @@ def _orders(alpha: Any) -> PyTree:
         if not named(alpha):
             raise ValueError(f"alpha is {alpha!r}; expected an order for each variable, or one for all")
         return jax.tree.map(_orders, alpha)
-    try:
-        dtype = alpha.dtype if isinstance(alpha, jax.Array) else np.asarray(alpha).dtype
-    except ValueError:
-        dtype = np.dtype(object)
-    if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)):
-        raise TypeError(f"alpha is {alpha!r}; expected a number, or one for each variable")
-    alpha = as_parameter(alpha)
-    if not isinstance(alpha, Tracer):
-        known = np.asarray(alpha)
-        wrong = ~((known > 0) & (known <= 1))
-        if wrong.any():
-            raise ValueError(f"alpha is {known[wrong][0]:.10g}; expected an order above 0 and at most 1")
-    return alpha
+    return real(alpha, "alpha", positive=True, most=1, each="variable")
 
 
 def _length(num_memory: Any) -> int:
-    whole = isinstance(num_memory, int | np.integer) and not isinstance(num_memory, bool)
-    if not whole or num_memory < 1:
-        raise ValueError(f"num_memory is {num_memory!r}; expected a number of steps, at least 1")
-    return int(num_memory)
+    return whole(num_memory, "num_memory", least=1, of="steps")
 
 
 class AbstractFractionalStepper(AbstractStepper):

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from .._arguments import no_nan, number, times
+from .._arguments import check_dtype, check_tree, flag, real, whole
 from .._errors import check_function
 from ._explicit import ExplicitRungeKutta
 from ._hybrid_problem import OVERFLOW, Found, Function, Nodes, Problem, Start
@@ -158,21 +157,22 @@ def hybrid_solve(
     y0 = _state(y0)
     dtype = jax.tree.leaves(y0)[0].dtype
     if hold is None and hold_field is not None:
-        raise ValueError("hold_field is given without hold, which says for how long it applies")
+        raise ValueError("hold_field is given without hold: expected hold too, which says for how long it applies")
     needed, optional = {"vector_field": vector_field, "event": event}, {"reset": reset, "hold_field": hold_field}
     functions = needed | {name: f for name, f in optional.items() if f is not None}
     for name, function in (functions | ({"hold": hold} if callable(hold) else {})).items():
         check_function(name, function, "t", "y", "args")
     if hold is not None and not callable(hold):
-        hold = number("hold", hold, dtype, at_least=0)
+        hold = real(hold, "hold", least=0, shape=(), unit="ms", dtype=dtype)
     options = hybrid_options(
         dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    begin, end, jumps = number("t0", t0, dtype), number("t1", t1, dtype), times("jump_ts", jump_ts, dtype)
-    release = begin if held_until is None else number("held_until", held_until, dtype)
+    begin, end = (real(x, name, shape=(), unit="ms", dtype=dtype) for name, x in (("t0", t0), ("t1", t1)))
+    jumps = real(() if jump_ts is None else jump_ts, "jump_ts", infinite=True, each="jump", unit="ms", dtype=dtype)
+    release = begin if held_until is None else real(held_until, "held_until", shape=(), unit="ms", dtype=dtype)
     system = _System(vector_field=vector_field, hold_field=hold_field, event=event, reset=reset, hold=hold)
-    options |= {"crossings": reset is None if crossings is None else crossings}
+    options |= {"crossings": reset is None if crossings is None else flag(crossings, "crossings")}
     return _solve(system, y0, begin, end, release, args=_numbers(args, dtype), jump_ts=jumps, **options)
 
 
@@ -216,9 +216,7 @@ def hybrid_options(
     """
     import diffrax
 
-    for name, n in (("max_spikes", max_spikes), ("max_steps", max_steps)):
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"{name} is {n!r}; expected a whole number, at least 1")
+    dtype = check_dtype(dtype, "dtype", "a floating dtype", jnp.floating)
     if isinstance(solver, ExplicitRungeKutta):
         solver = solver.tableau.diffrax()
     solver = diffrax.Tsit5() if solver is None else solver
@@ -228,16 +226,17 @@ def hybrid_options(
             "diffrax.Tsit5(), or a pair such as DormandPrince()"
         )
     tolerance = 1e-9 if dtype == jnp.float64 else 1e-5
+    one = {"shape": (), "dtype": dtype}
     return {
-        "ts": times("ts", ts, dtype),
+        "ts": real(() if ts is None else ts, "ts", each="record", unit="ms", dtype=dtype),
         "solver": solver,
-        "rtol": number("rtol", tolerance if rtol is None else rtol, dtype, above=0),
-        "atol": number("atol", tolerance if atol is None else atol, dtype, above=0),
-        "root_tol": None if root_tol is None else number("root_tol", root_tol, dtype, at_least=0),
-        "dtmax": number("dtmax", jnp.inf if dtmax is None else dtmax, dtype, above=0, finite=False),
-        "max_spikes": int(max_spikes),
-        "max_steps": int(max_steps),
-        "throw": throw,
+        "rtol": real(tolerance if rtol is None else rtol, "rtol", positive=True, **one),
+        "atol": real(tolerance if atol is None else atol, "atol", positive=True, **one),
+        "root_tol": None if root_tol is None else real(root_tol, "root_tol", least=0, unit="ms", **one),
+        "dtmax": real(jnp.inf if dtmax is None else dtmax, "dtmax", positive=True, infinite=True, unit="ms", **one),
+        "max_spikes": whole(max_spikes, "max_spikes", least=1),
+        "max_steps": whole(max_steps, "max_steps", least=1),
+        "throw": flag(throw, "throw"),
     }
 
 
@@ -333,15 +332,12 @@ def _messages(max_spikes: int, max_steps: int, dtype: Any) -> list[str]:
 
 
 def _state(y0: PyTree[ArrayLike]) -> PyTree[Array]:
-    if any(isinstance(x, str) for x in jax.tree.leaves(y0)):
-        raise TypeError(f"y0 is {y0!r}; expected an array, or a pytree of arrays")
+    check_tree(y0, "y0", each="element")
     y0 = jax.tree.map(jnp.asarray, y0)
     dtypes = {jnp.dtype(x.dtype) for x in jax.tree.leaves(y0)}
     floating = {d for d in dtypes if jnp.issubdtype(d, jnp.floating)}
-    rest = {d for d in dtypes - floating if not jnp.issubdtype(d, jnp.integer)}
-    if not dtypes or len(floating) > 1 or rest:
+    if not dtypes or len(floating) > 1:
         raise ValueError(f"y0 has dtypes {sorted(map(str, dtypes))}; expected arrays of one floating dtype")
-    no_nan("y0", y0)
     dtype = next(iter(floating), jnp.dtype(jnp.result_type(float)))
     return jax.tree.map(lambda x: jax.lax.convert_element_type(x, dtype), y0)
 

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import PyTree
 
+from .._arguments import check_mapping
 from .._errors import listing
 from .._types import Scalar
 from ._base import AbstractField
@@ -51,10 +52,10 @@ class Joint(AbstractField):
         self, equations: Mapping[str, Callable[..., Any]], noise: Mapping[str, Callable[..., Any]] | None = None
     ):
         if not isinstance(equations, Mapping) or not equations:
-            raise TypeError(f"Joint got {equations!r}; expected a dictionary of a derivative for each variable")
+            raise TypeError(f"equations is {equations!r}; expected a dictionary of a derivative for each variable")
         if "t" in equations:
             raise ValueError("a variable is called 't', which is the time; call it something else")
-        noise = {} if noise is None else noise
+        noise = check_mapping(noise, "noise", "amplitudes")
         strangers = [name for name in noise if name not in equations]
         if strangers:
             raise ValueError(f"there is noise for {listing(strangers)}; the variables are {listing(equations)}")

@@ -1,15 +1,15 @@
 """Kinds of noise, and what a stepper for stochastic equations is."""
 
 import abc
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from .._arguments import named
-from .._errors import listing, no_key
+from .._arguments import check_choice, named
+from .._errors import no_key
 from .._stream import Source, Stream, stream_of
 from .._types import Scalar
 from ..ops import varying_axes
@@ -95,11 +95,11 @@ class Noise(eqx.Module):
         noise that variables share, on the number of the process.
         """
         if self.kind == "diagonal":
-            leaves, structure = jax.tree.flatten(y)
+            structure = jax.tree.structure(y)
             noisy = [g is not None for g in structure.flatten_up_to(self.amplitude)]
             pairs = [
-                _increments(stream.fold(name), leaf, dt, integral) if noise else (None, None)
-                for (name, _), leaf, noise in zip(named(y), leaves, noisy, strict=True)
+                _increments(_at(stream, path), leaf, dt, integral) if noise else (None, None)
+                for (path, leaf), noise in zip(jax.tree_util.tree_leaves_with_path(y), noisy, strict=True)
             ]
             dW, dZ = (structure.unflatten(part) for part in zip(*pairs, strict=True))
         else:
@@ -107,6 +107,13 @@ class Noise(eqx.Module):
             shape = noisy[0].shape[-1:] if self.kind == "general" else ()
             dW, dZ = _increments(stream.fold(self.kind), jnp.zeros(shape, jnp.result_type(*noisy)), dt, integral)
         return dW, dZ if integral else None
+
+
+def _at(stream: Stream, path: Any) -> Stream:
+    """The stream of the variable there; a name with a dot in it is another place than a name within a name."""
+    for key in path or (jax.tree_util.DictKey("y"),):
+        stream = stream.fold(jax.tree_util.keystr((key,), simple=True))
+    return stream
 
 
 def _increments(stream: Stream, like: Array, dt: Scalar, integral: bool) -> tuple[Array, Array | None]:
@@ -249,8 +256,7 @@ def scaled(weight: Any, tree: PyTree) -> PyTree:
 
 def check_calculus(who: str, calculus: Any) -> None:
     """**Raises:** `ValueError` unless `calculus` is "ito" or "stratonovich"."""
-    if calculus not in ("ito", "stratonovich"):
-        raise ValueError(f"{who} got calculus={calculus!r}; expected one of {listing(('ito', 'stratonovich'))}")
+    check_choice(calculus, f"calculus of {who}", get_args(Calculus))
 
 
 def _checked(g: Any, leaf: Array, kind: Kind, path: str) -> Array | None:

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._arguments import named
+from .._arguments import check_tree, flag, named, whole
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
 from .._scan import Scan, Taken, guard
@@ -183,7 +183,7 @@ def odeint(
             raise TypeError(f"stepper is {stepper!r}, which is one for {call} takes it")
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)
     begin = first_step(start, n_steps)
-    if dense:
+    if flag(dense, "dense"):
         if not isinstance(stepper, Adaptive):
             raise ValueError(f"dense=True needs stepper=Adaptive(...); got {type(stepper).__name__}")
         if rows is not None:
@@ -211,12 +211,9 @@ def prepare(
     field: AbstractField, y0: PyTree, args: Any, inputs: Any, n_steps: int, every: int
 ) -> tuple[_Bound, PyTree, Any]:
     """The field with its arguments, the variables, and the rows of the inputs, as a run takes them."""
-    if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1 or n_steps % every:
+    if n_steps % whole(every, "every", least=1, of="steps"):
         raise ValueError(f"every is {every!r}; expected a whole number that divides the {n_steps} steps of this run")
-    _check_real("y0", y0)
-    for path, x in named(y0):
-        if not isinstance(x, Tracer) and np.any(np.isnan(x)):
-            raise ValueError(f"y0 '{path}' is or has NaN; expected numbers to begin with")
+    check_tree(y0, "y0", each="element")
     if not named(y0):
         raise ValueError(f"y0 is {y0!r}; expected at least one variable")
     y0 = jax.tree.map(as_parameter, y0)
@@ -224,7 +221,7 @@ def prepare(
     if function is not None:
         check_function("inputs", function, "t")
         inputs = None
-    _check_real("inputs", inputs)
+    check_tree(inputs, "inputs", each="step")
     rows = jax.tree.map(lambda x: as_parameter(x), inputs)
     _check_rows(rows, n_steps)
     return _Bound(_arrays(field), _arrays(args), function), y0, rows
@@ -314,13 +311,6 @@ def _fitted(path: str, y: Array, slope: Any) -> Array:
 
 def _broken(before: PyTree, after: PyTree) -> Array:
     return broken(dict(named(before)), dict(named(after)))
-
-
-def _check_real(name: str, tree: Any) -> None:
-    for path, x in named(tree):
-        dtype = np.asarray(x).dtype if not hasattr(x, "dtype") else x.dtype
-        if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer) or dtype == jnp.bool_):
-            raise TypeError(f"{name} '{path}' has dtype {dtype}; expected real numbers")
 
 
 def _check_rows(rows: Any, n_steps: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from jaxtyping import Array, Int, Key, PyTree
 
+from .._arguments import check_choice
 from .._check import first_step, whole_steps
 from .._errors import check_function, check_key
 from .._time import time_stamps
@@ -123,9 +124,8 @@ def sdeint(
         ```
     """
     n_steps = whole_steps(duration, dt)
-    if noise not in _WRAPS:
-        raise ValueError(f"noise is {noise!r}; expected 'diagonal', 'scalar' or 'general'")
-    check_key(key)
+    check_choice(noise, "noise", tuple(_WRAPS))
+    check_key(key, needed=True)
     field = _field(f, g, _WRAPS[noise])
     stepper = _stepper(stepper, calculus)
     bound, y0, rows = prepare(field, y0, args, inputs, n_steps, every)

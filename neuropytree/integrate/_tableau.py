@@ -2,9 +2,12 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
+
+from .._arguments import whole
 
 if TYPE_CHECKING:
     import diffrax
@@ -63,12 +66,16 @@ class ButcherTableau:
         def put(field: str, value: Any) -> None:
             object.__setattr__(self, field, value)
 
-        put("c", _exact(self.c))
-        put("a", tuple(_exact(row) for row in self.a))
-        put("b", _exact(self.b))
+        if not isinstance(self.name, str):
+            raise TypeError(f"name is {self.name!r}; expected a string")
+        put("c", _exact(self.c, "c"))
+        if isinstance(self.a, str) or not isinstance(self.a, Sequence):
+            raise TypeError(f"a is {self.a!r}; expected a list of rows")
+        put("a", tuple(_exact(row, "a row of a") for row in self.a))
+        put("b", _exact(self.b, "b"))
         for field in ("b_embedded", "b_middle"):
             weights = getattr(self, field)
-            put(field, None if weights is None else _exact(weights))
+            put(field, None if weights is None else _exact(weights, field))
         self._check_lengths()
         _check_sum(self, "the weights b", self.b, 1)
         if self.b_embedded is not None:
@@ -80,8 +87,7 @@ class ButcherTableau:
 
     def _check_lengths(self) -> None:
         stages = len(self.b)
-        if not isinstance(self.order, int) or self.order < 1:
-            raise ValueError(f"tableau '{self.name}' has order {self.order!r}; expected a whole number, at least 1")
+        whole(self.order, f"order of tableau '{self.name}'", least=1)
         lengths = {"c": len(self.c), "a": len(self.a), "b_embedded": len(self.b_embedded or self.b)}
         for field, length in lengths.items():
             if length != stages:
@@ -90,9 +96,15 @@ class ButcherTableau:
         if rows != list(range(stages)):
             raise ValueError(f"the rows of a in tableau '{self.name}' have lengths {rows}; expected 0, 1, 2, ...")
         if (self.b_embedded is None) != (self.embedded_order is None):
-            raise ValueError(f"tableau '{self.name}': give b_embedded and embedded_order together")
-        if self.b_middle is not None and len(self.b_middle) != stages + (not self.ends_at_the_solution):
-            raise ValueError(f"tableau '{self.name}' has {len(self.b_middle)} entries in b_middle; see ButcherTableau")
+            raise ValueError(
+                f"tableau '{self.name}' has b_embedded {self.b_embedded} and embedded_order {self.embedded_order!r}; "
+                "expected both or neither"
+            )
+        if self.embedded_order is not None:
+            whole(self.embedded_order, f"embedded_order of tableau '{self.name}'", least=1)
+        want = stages + (not self.ends_at_the_solution)
+        if self.b_middle is not None and len(self.b_middle) != want:
+            raise ValueError(f"tableau '{self.name}' has {len(self.b_middle)} entries in b_middle; expected {want}")
 
     @property
     def stages(self) -> tuple[int, ...]:
@@ -133,8 +145,17 @@ class ButcherTableau:
         return _erk(self)()
 
 
-def _exact(numbers: Numbers) -> tuple[Number, ...]:
-    return tuple(x if isinstance(x, float) else Fraction(x) for x in numbers)
+def _exact(numbers: Any, name: str) -> tuple[Number, ...]:
+    """**Raises:** `TypeError` unless these are numbers."""
+    try:
+        if isinstance(numbers, str):
+            raise TypeError
+        exact = tuple(x if isinstance(x, float) else Fraction(x) for x in numbers)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {numbers!r}; expected numbers, or strings such as '1/3'") from None
+    if not all(map(math.isfinite, exact)):
+        raise ValueError(f"{name} is {numbers!r}; expected finite numbers")
+    return exact
 
 
 def _check_sum(tableau: ButcherTableau, what: str, numbers: Numbers, total: Any) -> None:

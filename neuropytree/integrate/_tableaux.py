@@ -92,9 +92,13 @@ def RK2(beta: float | Fraction | str = Fraction(2, 3)) -> ExplicitRungeKutta:
         cell = npt.neurons.LIF(10, stepper=npt.integrate.RK2(beta="3/4"))
         ```
     """
-    node = beta if isinstance(beta, float) else Fraction(beta)
+    expected = f"beta is {beta!r}; expected the node of the second stage, which isn't 0"
+    try:
+        node = beta if isinstance(beta, float) else Fraction(beta)
+    except (TypeError, ValueError):
+        raise TypeError(expected) from None
     if not node or not math.isfinite(node):
-        raise ValueError(f"RK2 got beta={beta!r}; expected the node of the second stage, which isn't 0")
+        raise ValueError(expected)
     last = 1 / (2 * node)
     return ExplicitRungeKutta(ButcherTableau(f"RK2({beta})", 2, c=[0, node], a=[[], [node]], b=[1 - last, last]))
 

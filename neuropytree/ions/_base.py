@@ -7,8 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arguments import check_parameters
-from .._types import as_parameter
+from .._arguments import check_parameters, real
 from ..integrate import Linear, Relaxation
 
 FARADAY = 96485.33212  # C/mol
@@ -66,5 +65,11 @@ def nernst(c_in: ArrayLike, c_out: ArrayLike, z: ArrayLike = 1.0, celsius: Array
         npt.ions.nernst(2.4e-4, 2.0, z=2)  # 120.2 mV
         ```
     """
-    c_in, c_out, z, celsius = (as_parameter(x) for x in (c_in, c_out, z, celsius))
+    c_in, c_out = (real(x, name, positive=True, unit="mM") for name, x in (("c_in", c_in), ("c_out", c_out)))
+    z, celsius = real(z, "z"), real(celsius, "celsius", least=-273.15, unit="°C")
+    return nernst_potential(c_in, c_out, z, celsius)
+
+
+def nernst_potential(c_in: Array, c_out: Array, z: ArrayLike, celsius: Array) -> Float[Array, "..."]:
+    """`nernst` of what has been looked at."""
     return 1e3 * GAS / FARADAY * (celsius + 273.15) / z * (jnp.log(c_out) - jnp.log(c_in))

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._types import Parameter, parameter
 from ..init import values
 from ..integrate import Relaxation
-from ._base import FARADAY, AbstractIon, Pool, nernst
+from ._base import FARADAY, AbstractIon, Pool, nernst_potential
 
 
 class CalciumDetailed(AbstractIon):
@@ -43,18 +43,18 @@ class CalciumDetailed(AbstractIon):
     """
 
     d: Parameter = parameter(1.0, positive=True)
-    tau: Parameter = parameter(5.0, positive=True)
-    c_rest: Parameter = parameter(2.4e-4, positive=True)
-    c_out: Parameter = parameter(2.0, positive=True)
-    celsius: Parameter = parameter(36.0, least=-273.15)
-    c_init: Parameter = parameter(None, positive=True)
+    tau: Parameter = parameter(5.0, positive=True, unit="ms")
+    c_rest: Parameter = parameter(2.4e-4, positive=True, unit="mM")
+    c_out: Parameter = parameter(2.0, positive=True, unit="mM")
+    celsius: Parameter = parameter(36.0, least=-273.15, unit="°C")
+    c_init: Parameter = parameter(None, positive=True, unit="mM")
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:
         start = self.c_rest if self.c_init is None else self.c_init
         return {"c": values(start, shape, key=None, dtype=dtype, name="c_init")}
 
     def pool(self, state: dict[str, Array]) -> Pool:
-        return Pool(c=state["c"], e=nernst(state["c"], self.c_out, 2.0, self.celsius))
+        return Pool(c=state["c"], e=nernst_potential(state["c"], self.c_out, 2.0, self.celsius))
 
     def kinetics(self, state: dict[str, Array], current: Float[Array, "..."]) -> dict[str, Relaxation]:
         # µA/cm² over C/mol and µm is 10 mM/ms
@@ -91,7 +91,7 @@ class CalciumFirstOrder(AbstractIon):
 
     alpha: Parameter = parameter(0.13, least=0)
     beta: Parameter = parameter(0.075, positive=True)
-    e: Parameter = parameter(80.0)
+    e: Parameter = parameter(80.0, unit="mV")
     c_init: Parameter = parameter(0.0, least=0)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> dict[str, Array]:

@@ -1,12 +1,14 @@
 """Rates and regularity of spike trains."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .._check import as_dt
+from .._arguments import check_real, whole
+from .._time import as_dt
 from ..record import EventList
 
 
@@ -33,8 +35,7 @@ def firing_rate(spikes: ArrayLike | EventList, *, dt: float, width: float) -> Fl
         ```
     """
     dt = as_dt(dt)
-    if not 0 < width < math.inf:
-        raise ValueError(f"width is {width!r}; expected a positive number of ms")
+    check_real(width, "width", positive=True, shape=(), unit="ms")
     if isinstance(spikes, EventList) and abs(spikes.dt - dt) > 1e-6 * dt:
         raise ValueError(f"dt is {dt} ms, and the list of events was made with steps of {spikes.dt} ms")
     mean = _mean(spikes)
@@ -52,9 +53,16 @@ def _mean(spikes: ArrayLike | EventList) -> Array:
         steps = np.asarray(spikes.steps) - int(spikes.start)
         counts = np.bincount(steps, weights=values, minlength=spikes.n_steps)
         return jnp.asarray(counts / max(int(spikes.size), 1), jnp.result_type(float))
-    if jnp.ndim(spikes) != 2:
-        raise ValueError(f"spikes has shape {jnp.shape(spikes)}; expected (times, neurons), or a list of events")
-    return jnp.mean(jnp.asarray(spikes, dtype=jnp.result_type(float)), axis=1)
+    trains = _trains(spikes)
+    if jnp.ndim(trains) != 2:
+        raise ValueError(f"spikes has shape {jnp.shape(trains)}; expected (times, neurons), or a list of events")
+    return jnp.mean(jnp.asarray(trains, dtype=jnp.result_type(float)), axis=1)
+
+
+def _trains(spikes: Any) -> Any:
+    """Spikes as an array; truth values are spikes too."""
+    truth = getattr(spikes, "dtype", None) == np.dtype(bool)
+    return spikes if truth else check_real(spikes, "spikes", each="neuron and time")
 
 
 def isi_cv(ts: ArrayLike, spikes: ArrayLike | EventList, *, min_spikes: int = 3) -> Float[np.ndarray, " neurons"]:
@@ -80,15 +88,14 @@ def isi_cv(ts: ArrayLike, spikes: ArrayLike | EventList, *, min_spikes: int = 3)
         npt.measure.isi_cv(np.arange(100) * 0.1, np.random.default_rng(0).random((100, 20)) < 0.2)
         ```
     """
-    if min_spikes < 3:
-        raise ValueError(f"min_spikes is {min_spikes}; expected at least 3")
+    min_spikes = whole(min_spikes, "min_spikes", least=3)
     if isinstance(spikes, EventList):
         spikes = spikes.whole()
         size, when, who = int(spikes.size), spikes.ts, np.asarray(spikes.indices)
         order = np.argsort(who, kind="stable")
         when, who = when[order], who[order]
     else:
-        times, trains = np.asarray(ts, np.float64), np.asarray(spikes)
+        times, trains = np.asarray(check_real(ts, "ts", unit="ms"), np.float64), np.asarray(_trains(spikes))
         if trains.ndim != 2 or times.shape != trains.shape[:1]:
             raise ValueError(
                 f"ts has shape {times.shape} and spikes {trains.shape}; expected (times,) and (times, neurons)"

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Key
 
-from .._errors import listing
+from .._errors import listing, within
 from .._node import AbstractNode
 from ..connect import embedded
 from ._names import End, parse_end
@@ -111,7 +111,8 @@ def build_pathway(
         if len(places) == 0 and (in_size if places is rows else out_size) > 0:
             raise ValueError(f"projection '{name}': '{end}' has no elements")
     if isinstance(projection, Projection):
-        pathway = projection.build(len(rows), len(columns), key)
+        with within(name):
+            pathway = projection.build(len(rows), len(columns), key)
     else:
         pathway = projection
     connect = pathway.connect

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from .._arguments import whole
 from .._errors import check_function
 from .._node import AbstractNode, Add
 from .._types import Tick
@@ -47,11 +48,9 @@ class Layer(AbstractNode):
 
     def __init__(self, layer: Any, in_size: int):
         check_function("layer", layer, "x")
-        if isinstance(in_size, bool) or not isinstance(in_size, int) or in_size < 1:
-            raise ValueError(f"in_size is {in_size!r}; expected a positive whole number")
-        self.layer, self.in_size = layer, in_size
+        self.layer, self.in_size = layer, whole(in_size, "in_size", least=1)
         try:
-            self.out = eqx.filter_eval_shape(layer, jnp.zeros(in_size))
+            self.out = eqx.filter_eval_shape(layer, jnp.zeros(self.in_size))
         except Exception as error:
             raise ValueError(f"layer can't be called with a vector of in_size = {in_size} numbers: {error}") from error
         if not isinstance(self.out, jax.ShapeDtypeStruct) or len(self.out.shape) != 1:

@@ -9,11 +9,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from .._check import as_dt, check_tick
-from .._errors import check_key, listing
+from .._check import check_tick
+from .._errors import check_key, listing, within
 from .._node import AbstractHalvedNode, AbstractNode, Add, check_advanced
+from .._rule import check_drawn
+from .._time import as_dt
 from .._types import AbstractDynamics, Tick, fold_key
 from ..delay import History, Line, check_line, delay_steps
+from ..init import draw
 from ._build import Route, build_pathway, route_of
 from ._names import check_node_names, check_projection_names
 from ._pathway import AbstractPathway, NodeView, check_carried, check_pathway_state
@@ -89,7 +92,7 @@ class Network(AbstractDynamics):
         key: Key[Array, ""] | None = None,
     ):
         for what, given in (("populations", populations), ("projections", projections)):
-            if given is not None and not isinstance(given, Mapping):
+            if (given is not None or what == "populations") and not isinstance(given, Mapping):
                 raise TypeError(f"{what} is a {type(given).__name__}; expected a dictionary by name")
         check_key(key)
         projections = projections or {}
@@ -100,12 +103,13 @@ class Network(AbstractDynamics):
                 raise TypeError(
                     f"population '{name}' is a {type(node).__name__}; expected an npt.Population or another node"
                 )
+        nodes = {name: _with_parameters(name, node, key) for name, node in populations.items()}
         pathways, routes = {}, {}
         for name, projection in projections.items():
-            routes[name] = route_of(name, projection, populations)
+            routes[name] = route_of(name, projection, nodes)
             own = None if key is None else fold_key(key, name)
-            pathways[name] = build_pathway(name, projection, routes[name], populations, own)
-        self.nodes, self.pathways, self.routes = dict(populations), pathways, tuple(sorted(routes.items()))
+            pathways[name] = build_pathway(name, projection, routes[name], nodes, own)
+        self.nodes, self.pathways, self.routes = nodes, pathways, tuple(sorted(routes.items()))
 
     @property
     def input_shape(self) -> dict[str, Any]:
@@ -142,8 +146,11 @@ class Network(AbstractDynamics):
         def of(name: str) -> Key[Array, ""] | None:
             return None if key is None else fold_key(key, name)
 
-        nodes = {name: node.init(dt=dt, key=of(name)) for name, node in self.nodes.items()}
-        pathways = {name: pathway.init(dt=dt, key=of(name)) for name, pathway in self.pathways.items()}
+        nodes, pathways = {}, {}
+        for part, states in ((self.nodes, nodes), (self.pathways, pathways)):
+            for name in part:
+                with within(name):
+                    states[name] = part[name].init(dt=dt, key=of(name))
         lengths = self.line_lengths(dt)
         if history is not None and not isinstance(history, Mapping):
             raise TypeError(f"history is a {type(history).__name__}; expected a dictionary by the name of the message")
@@ -157,7 +164,8 @@ class Network(AbstractDynamics):
         for name, steps in lengths.items():
             node, _, message = name.partition(".")
             silent = self._message(node, message, nodes[node], self.nodes[node].silent(nodes[node]))
-            lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
+            with within(name):
+                lines[name] = Line.filled(steps, silent, dt=dt, history=before.get(name))
         tick = Tick.at(0, dt=dt, key=key)
         nodes = self._begun(nodes, pathways, lines, before, dt, tick)
         return NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=dt)
@@ -217,7 +225,8 @@ class Network(AbstractDynamics):
         pathways = {}
         for name, route in self.routes:
             view = NodeView(self.nodes[route.to], nodes[route.to], messages[route.to])
-            pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
+            with within(name):
+                pathways[name] = self.pathways[name].learn(state.pathways[name], due[name], view, tick.fold(name))
             check_pathway_state(name, pathways[name], state.pathways[name], "after learn")
         new = NetworkState(nodes=nodes, pathways=pathways, lines=lines, dt=state.dt)
         return new, self._output(messages)
@@ -262,10 +271,12 @@ class Network(AbstractDynamics):
             early = node.early if isinstance(node, AbstractHalvedNode) else frozenset()
             outside = sorted(port for port in early if f"{name}.{port}" in given)
             if not isinstance(node, AbstractHalvedNode) or not (ways or outside):
-                done = node.advance(state.nodes[name], given.get(name), now)
+                with within(name):
+                    done = node.advance(state.nodes[name], given.get(name), now)
                 nodes[name], messages[name] = check_advanced(name, node, done)
                 continue
-            moved = node.move(state.nodes[name], given.get(name), now)
+            with within(name):
+                moved = node.move(state.nodes[name], given.get(name), now)
             for way, route in ways:
                 line, steps = lines[route.line], delay_steps(self.pathways[way].delay, state.dt)
                 lines[route.line], message = read_first(line, steps - 1)  # nothing of this step is on it yet
@@ -273,7 +284,9 @@ class Network(AbstractDynamics):
                 moved = node.deliver(moved, route.port, add, now)
             for port in outside:
                 moved = node.deliver(moved, port, _adder(given[f"{name}.{port}"]), now)
-            nodes[name], messages[name] = check_advanced(name, node, node.send(moved, now))
+            with within(name):
+                done = node.send(moved, now)
+            nodes[name], messages[name] = check_advanced(name, node, done)
         return nodes, messages, lines
 
     def _is_early(self, name: str, route: Route, dt: float) -> bool:
@@ -311,7 +324,8 @@ class Network(AbstractDynamics):
         pathway, now = self.pathways[name], tick.fold(name)
 
         def add(acc: Array) -> Array:
-            got = pathway.carry(state, message, acc.reshape(-1), now)
+            with within(name):
+                got = pathway.carry(state, message, acc.reshape(-1), now)
             check_carried(name, got, acc.reshape(-1))
             return got.reshape(acc.shape)
 
@@ -382,3 +396,12 @@ def _adder(x: Any) -> Add:
         return acc + (arrived if arrived.ndim in (0, acc.ndim) else arrived.reshape(acc.shape))
 
     return add
+
+
+def _with_parameters(name: str, node: AbstractNode, key: Key[Array, ""] | None) -> AbstractNode:
+    """The node with the parameters drawn that are rules, from a stream of its own."""
+    with within(name):
+        if key is None:
+            check_drawn(node)
+            return node
+        return draw(node, key=fold_key(key, name))

@@ -1,6 +1,7 @@
 """Cells with input ports."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import equinox as eqx
@@ -8,8 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Key
 
-from .._errors import listing
+from .._arguments import check_mapping, check_parameters
+from .._check import own_state
+from .._errors import listing, within
 from .._node import AbstractHalvedNode, Add
+from .._rule import check_drawn
 from .._types import Drive, Tick, find
 from ..neurons import AbstractNeuron
 from ..ops import count_events
@@ -68,13 +72,20 @@ class Population(AbstractHalvedNode):
     ):
         if not isinstance(cell, AbstractNeuron):
             raise TypeError(f"cell is a {type(cell).__name__}; expected neurons such as npt.neurons.LIF(100)")
-        self.cell, self.receptors, self.emitters, places, jumps = cell, {}, dict(emitters or {}), {}, set()
-        for name, entry in (receptors or {}).items():
+        self.cell, self.receptors, places, jumps = cell, {}, {}, set()
+        self.emitters = dict(check_mapping(emitters, "emitters", "emitters"))
+        for name, entry in check_mapping(receptors, "receptors", "receptors").items():
             check_name(name, "receptor")
+            if name in ("spike", "v", "count"):
+                raise ValueError(
+                    f"'{name}' is the name of a receptor and of a variable of the cells; rename the receptor"
+                )
             port, where = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 0)
             if isinstance(port, Delta):
                 jumps.add(name)
             elif isinstance(port, Receptor):
+                with within(name):
+                    port.check(cell.shape)
                 self.receptors[name] = port
             else:
                 raise TypeError(
@@ -87,6 +98,8 @@ class Population(AbstractHalvedNode):
             check_name(name, "emitter")
             if not isinstance(emitter, AbstractEmitter):
                 raise TypeError(f"emitter '{name}' is a {type(emitter).__name__}; expected an npt.synapses emitter")
+            with within(name):
+                check_parameters(emitter, cell.shape)
             if cell.threshold is None:
                 raise ValueError(f"emitter '{name}' is made of spikes, but the cells have no threshold")
             if name in places or name in ("spike", "v"):
@@ -97,6 +110,11 @@ class Population(AbstractHalvedNode):
     def size(self) -> int:
         """Number of neurons."""
         return self.cell.size
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the neurons."""
+        return self.cell.shape
 
     @property
     def ports(self) -> dict[str, int]:
@@ -124,33 +142,66 @@ class Population(AbstractHalvedNode):
         return self.cell.input_shape
 
     def init(self, *, dt: float | None = None, key: Key[Array, ""] | None = None) -> PopulationState:
+        check_drawn(self)
         cell = self.cell.init(dt=dt, key=key)
         shape, dtype = self.cell.shape, cell.v.dtype
-        return PopulationState(
-            cell=cell,
-            receptors={name: r.init(shape, dtype) for name, r in self.receptors.items()},
-            emitters={name: e.init(shape, dtype, dt=dt) for name, e in self.emitters.items()},
-        )
+        receptors, emitters = {}, {}
+        for name, receptor in self.receptors.items():
+            with within(name):
+                receptor.check(shape)  # which may have been changed since it was made
+                receptors[name] = receptor.init(shape, dtype)
+        for name, emitter in self.emitters.items():
+            with within(name):
+                check_parameters(emitter, shape)
+                emitters[name] = emitter.init(shape, dtype, dt=dt)
+        return PopulationState(cell=cell, receptors=receptors, emitters=emitters)
 
     def move(self, state: PopulationState, input: ArrayLike | Drive | None, tick: Tick) -> PopulationState:
         """The cells moved over the step, driven by what their receptors have open; `cell` is no state yet."""
+        self._check(state)
         received, places = self.cell.membrane.received, dict(self.places)
         drive = received(Drive.of(input, state.cell.v.dtype), self.cell.shape)
         for name in sorted(self.receptors):
             v, at = self.cell.voltage(state.cell, places[name]), places[name]
-            flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
-            drive = drive + received(flow, self.cell.shape, at)
+            with within(name), self._own(name, state):
+                flow = self.receptors[name].drive(state.receptors[name], v, tick, self.cell.membrane.rate)
+                drive = drive + received(flow, self.cell.shape, at)
         return PopulationState(self.cell.move(state.cell, drive, tick), state.receptors, state.emitters)
+
+    def _check(self, state: Any) -> None:
+        """**Raises:** `TypeError` or `ValueError` for what is no state of this population."""
+        if not isinstance(state, PopulationState):
+            raise TypeError(f"the state is {state!r}; expected what the population's init makes")
+        for what, mine, theirs in (
+            ("receptors", self.receptors, state.receptors),
+            ("emitters", self.emitters, state.emitters),
+        ):
+            if mine.keys() != theirs.keys():
+                raise ValueError(
+                    f"the state has the {what} {listing(theirs)}; expected {listing(mine)}: make the state by this "
+                    "population's init"
+                )
+
+    def _own(self, name: str, state: PopulationState) -> AbstractContextManager[None]:
+        """Says if an error is the state's fault, of the receptor or emitter of that name."""
+        shape, dtype = self.cell.shape, state.cell.v.dtype if hasattr(state.cell, "v") else jnp.result_type(float)
+        if name in self.receptors:
+            return own_state(state.receptors[name], lambda: self.receptors[name].init(shape, dtype))
+        return own_state(state.emitters[name], lambda: self.emitters[name].init(shape, dtype, dt=1.0))
 
     def send(self, moved: PopulationState, tick: Tick) -> tuple[PopulationState, dict[str, Array]]:
         """The threshold, the reset, the emitters; and the receptors relax."""
         cell, spikes = self.cell.fire(moved.cell, tick)
         emitters, sent = {}, {}
         for name, emitter in self.emitters.items():
-            made = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
-            emitters[name], sent[name] = _pair(made, moved.emitters[name], emitter)
+            with within(name), self._own(name, moved):
+                made = emitter.step(moved.emitters[name], spikes, cell.v, tick.fold(name))
+                emitters[name], sent[name] = _pair(made, moved.emitters[name], emitter)
         spikes, open_ = after(spikes, moved.receptors)
-        receptors = {name: r.relax(open_[name], tick) for name, r in self.receptors.items()}
+        receptors = {}
+        for name, receptor in self.receptors.items():
+            with within(name):
+                receptors[name] = receptor.relax(open_[name], tick)
         messages = self._of_cells(cell, spikes) | sent
         return PopulationState(cell=cell, receptors=receptors, emitters=emitters), messages
 

@@ -3,8 +3,10 @@
 import equinox as eqx
 from jaxtyping import Array, Key
 
+from .._arguments import check_real
 from ..connect import AbstractConnectivity, AbstractConnector, Weight
 from ..delay import check_delay
+from ..init import AbstractInitializer
 from ._names import parse_end
 from ._pathway import Pathway
 
@@ -64,6 +66,8 @@ class Projection(eqx.Module):
             )
         if isinstance(connect, AbstractConnectivity) and weight is not None:
             raise ValueError("a projection over a connectivity has the connectivity's weight; leave weight= out")
+        if weight is not None and not isinstance(weight, AbstractInitializer):
+            check_real(weight, "weight", each="edge")
         self.source, self.target, self.connect, self.weight = source, target, connect, weight
         self.delay = check_delay(delay, f"the projection from '{source}' to '{target}'")
 

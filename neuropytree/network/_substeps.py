@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from .._check import as_dt, check_tick
+from .._arguments import whole
+from .._check import check_tick
 from .._node import AbstractHalvedNode, AbstractNode, Add
 from .._scan import settle
+from .._time import as_dt
 from .._types import Tick
 
 
@@ -51,9 +53,7 @@ class Substeps(AbstractHalvedNode):
     def __init__(self, node: AbstractNode, n: int):
         if not isinstance(node, AbstractNode):
             raise TypeError(f"node is a {type(node).__name__}; expected an npt.Population or another node")
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"n is {n!r}; expected a positive whole number of steps")
-        self.node, self.n = node, n
+        self.node, self.n = node, whole(n, "n", least=1, of="steps")
 
     @property
     def size(self) -> int:

@@ -74,12 +74,12 @@ class AdaptiveMembrane(AbstractMembrane):
         tau_w: ArrayLike,
         w_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        if not hasattr(membrane, "v_rest"):
+        if not isinstance(membrane, AbstractMembrane) or not hasattr(membrane, "v_rest"):
             raise TypeError(
                 f"membrane is a {type(membrane).__name__}, which has no v_rest; expected a LeakyMembrane, an "
                 "ExponentialMembrane or a QuadraticMembrane"
             )
-        self.membrane, self.a, self.tau_w = membrane, real(a, "a"), real(tau_w, "tau_w", positive=True)
+        self.membrane, self.a, self.tau_w = membrane, real(a, "a"), real(tau_w, "tau_w", positive=True, unit="ms")
         self.w_init = as_rule(w_init, "w_init")
 
     @property

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import real
+from .._arguments import check_kind, real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Relaxation
@@ -55,11 +55,9 @@ class TracedMembrane(AbstractMembrane):
     def __init__(
         self, membrane: AbstractMembrane, *, tau_a: ArrayLike, a_init: ArrayLike | AbstractInitializer | None = None
     ):
-        self.membrane, self.tau_a, self.a_init = (
-            membrane,
-            real(tau_a, "tau_a", positive=True),
-            as_rule(a_init, "a_init"),
-        )
+        check_kind(membrane, AbstractMembrane, "membrane", optional=False)
+        self.membrane, self.a_init = membrane, as_rule(a_init, "a_init")
+        self.tau_a = real(tau_a, "tau_a", positive=True, unit="ms")
 
     @property
     def runs_away(self) -> bool:
@@ -157,6 +155,7 @@ def ALIF(
         threshold=AdaptiveThreshold(v_th, beta, instance(surrogate)),
         reset=reset,
         v_reset=v_rest if v_reset is None else v_reset,
+        reset_name="v_rest" if v_reset is None else "v_reset",
         detach_reset=detach_reset,
         jumps={"a": Jump(add=1.0)},
         t_ref=t_ref,

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
-import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._arguments import fits
+from .._arguments import whole
 from .._types import AbstractDynamics, Drive, Spikes, Tick
 from ._membrane import AbstractMembrane
 from ._threshold import AbstractThreshold
@@ -87,16 +85,7 @@ class AbstractNeuron(AbstractDynamics):
 
 def normalise_size(size: int | tuple[int, ...]) -> tuple[int, ...]:
     """`size` as a shape. **Raises:** `ValueError` unless it is a whole number or a tuple of such, none negative."""
-    shape = size if isinstance(size, tuple) else (size,)
-    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in shape):
-        raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0")
-    return tuple(map(int, shape))
-
-
-def check_shapes(parts: Any, target: tuple[int, ...]) -> None:
-    """**Raises:** `ValueError` naming the first parameter in `parts` that isn't one number, or one for each neuron."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
-        shape = getattr(leaf, "shape", ())
-        if shape != () and not fits(shape, target):
-            name = jax.tree_util.keystr(path, simple=True, separator=".")
-            raise ValueError(f"parameter '{name}' has shape {shape}; expected () or {target}, one for each neuron")
+    try:
+        return tuple(whole(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
+    except ValueError:
+        raise ValueError(f"size is {size!r}; expected a number of neurons or a tuple of such, at least 0") from None

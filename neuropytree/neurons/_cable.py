@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import known_values, real
+from .._arguments import known_values, real, real_numbers, spoken
 from .._errors import listing
 from .._types import Drive, Scalar, as_parameter
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
 from ..integrate import Linear, Relaxation
 from ..ions import AbstractIon, Pool
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._parts import KINDS, by_name, check_needs, check_part
 from ._tree import Tree
 
@@ -88,6 +88,8 @@ class CableMembrane(AbstractMembrane):
         ones = (1,) * len(full)
 
         def each(x: ArrayLike, name: str, idle: Places = (), **bounds: Any) -> Array:
+            if isinstance(x, AbstractInitializer):
+                return real(x, name, **bounds)
             x = lifted(x, full, name)
             known = known_values(x)
             if known is not None:
@@ -102,7 +104,8 @@ class CableMembrane(AbstractMembrane):
         self.g_axial = each(g_axial, "g_axial", (0,), least=0)
         self.c_m = each(c_m, "c_m", points, positive=True)
         self.input_area = None if input_area is None else each(input_area, "input_area", points, positive=True)
-        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init")
+        self.v_init = v_init if isinstance(v_init, AbstractInitializer) else real(v_init, "v_init", unit="mV")
+        check_shapes({"v_init": self.v_init}, full, each="compartment")
         everywhere = tuple(k for k in range(n) if k not in self.branch_points)
         parts: dict[str, dict[str, Any]] = {"channel": {}, "ion": {}}
         places: dict[str, dict[str, Places]] = {"channel": {}, "ion": {}}
@@ -117,7 +120,8 @@ class CableMembrane(AbstractMembrane):
                 own = (*shape, len(at))
                 places[what][name] = at
                 parts[what][name] = jax.tree_util.tree_map_with_path(
-                    lambda path, x, own=own, name=name: lifted(x, own, name + jax.tree_util.keystr(path)), part
+                    lambda path, x, own=own, name=name: lifted(x, own, spoken((jax.tree_util.DictKey(name), *path))),
+                    part,
                 )
         self.channels, self.ions = parts["channel"], parts["ion"]
         self.placed = tuple((what, name, at) for what, by_name in places.items() for name, at in by_name.items())
@@ -127,6 +131,12 @@ class CableMembrane(AbstractMembrane):
     def places(self, what: str) -> dict[str, Places]:
         """The compartments that have each `"channel"`, or each `"ion"`."""
         return {name: at for kind, name, at in self.placed if kind == what}
+
+    def shape_of(self, shape: tuple[int, ...], path: Any) -> tuple[int, ...]:
+        """Of the parameter at that path, where the cells have that `shape`: one value for each compartment that has the
+        channel or the ion."""
+        which = {"channels": "channel", "ions": "ion"}.get(path[0].name)
+        return (*shape, self.tree.size if which is None else len(self.places(which)[path[1].key]))
 
     def _check_ions(self, name: str, channel: AbstractChannel) -> None:
         check_needs(name, channel, self.ions)
@@ -353,7 +363,10 @@ def located(where: Where, n: int, sites: Mapping[str, Places], who: str) -> Plac
 
 def whole_numbers(x: Any, who: str) -> Places:
     """Numbers of compartments. **Raises:** `TypeError` for anything else."""
-    array = np.atleast_1d(np.asarray(list(x) if isinstance(x, range) else x))
+    try:
+        array = np.atleast_1d(np.asarray(list(x) if isinstance(x, range) else x))
+    except ValueError:
+        array = np.zeros(1)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise TypeError(f"{who} is given {x!r}; expected the number of a compartment, or a list of such numbers")
     return tuple(int(k) for k in array)
@@ -364,11 +377,9 @@ def lifted(x: ArrayLike, target: tuple[int, ...], name: str) -> Array:
 
     **Raises:** `ValueError` if it doesn't broadcast to `target`.
     """
-    x = as_parameter(x)
+    x = as_parameter(real_numbers(x, name, "compartment"))
     if x.ndim > len(target) or not _fits(x.shape, target[len(target) - x.ndim :]):
-        raise ValueError(
-            f"parameter '{name}' has shape {x.shape}; expected (), ({target[-1]},) for each compartment, or {target}"
-        )
+        raise ValueError(f"{name} has shape {x.shape}; expected (), ({target[-1]},) for each compartment, or {target}")
     return x if x.ndim == 0 else x.reshape((1,) * (len(target) - x.ndim) + x.shape)
 
 

@@ -8,18 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._arguments import check_kind, real
+from .._arguments import check_kind, check_mapping, check_real
 from .._types import Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import AbstractIon
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._base import check_shapes, normalise_size
+from ._base import normalise_size
 from ._cable import CableMembrane, Places, Where, lifted, located, whole_numbers
 from ._composed import ComposedNeuron
 from ._crossing import Crossing
 from ._hines import Hines
+from ._membrane import check_shapes
 from ._refractory import Refractory
 from ._spiking import Spiking
 from ._state import NeuronState
@@ -120,7 +121,7 @@ class Compartments(ComposedNeuron):
         tree = Tree(whole_numbers(parents, "parents"))
         places: dict[str, Places] = {}
         numbers: dict[str, int | Places] = {}
-        for name, where in {"soma": 0, **(sites or {})}.items():
+        for name, where in {"soma": 0, **check_mapping(sites, "sites", "compartments")}.items():
             if not isinstance(name, str) or not name or "." in name or isinstance(where, str):
                 raise ValueError(f"site {name!r}: {where!r} is not a name without dots and its compartments")
             places[name] = located(where, tree.size, {}, f"site '{name}'")
@@ -136,7 +137,7 @@ class Compartments(ComposedNeuron):
             g_axial=g_axial,
             c_m=c_m,
             channels=channels,
-            ions=ions or {},
+            ions={} if ions is None else ions,
             v_init=v_init,
         )
         self.threshold = Crossing(Threshold(v_th, surrogate() if isinstance(surrogate, type) else surrogate))
@@ -191,7 +192,7 @@ class Compartments(ComposedNeuron):
             return jnp.broadcast_to(x, (*(x.shape[:-1] or (1,) * len(shape)), tree.size))
 
         sizes = {"length": length, "diameter": diameter, "r_a": r_a}
-        along, across, resistivity = (each(real(x, name, positive=True), name) for name, x in sizes.items())
+        along, across, resistivity = (each(check_real(x, name, positive=True), name) for name, x in sizes.items())
         half = 1e5 * np.pi * across**2 / (2 * resistivity * along)
         new, points = list(tree.parents), {}
         for k, children in enumerate(tree.children()):

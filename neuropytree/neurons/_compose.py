@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jaxtyping import ArrayLike
 
-from .._arguments import check_kind, check_order, real
+from .._arguments import check_choice, check_kind, check_order, flag, real
 from ..integrate import AbstractStepper, ExponentialEuler, ExponentialEulerMaruyama
 from ..surrogate import AbstractSurrogate
 from ._base import normalise_size
@@ -55,8 +55,10 @@ def compose(
 
     **Raises:** `ValueError` for an unknown `reset`, one without a voltage, or one that leads above the threshold.
     """
-    if reset not in ("hard", "soft", None):
-        raise ValueError(f"reset is {reset!r}; expected 'hard', 'soft' or None")
+    check_choice(reset, "reset", ("hard", "soft", None))
+    flag(detach_reset, "detach_reset")
+    if v_reset is not None:
+        v_reset = real(v_reset, reset_name, shape=normalise_size(size))
     if not isinstance(threshold, AbstractThreshold):
         threshold = Threshold(threshold, instance(surrogate))
     if reset is None:  # the voltage stays above the threshold for many steps of one spike
@@ -64,8 +66,7 @@ def compose(
     change: AbstractReset | None = None
     if reset is not None:
         if v_reset is None:
-            raise ValueError(f"reset is {reset!r}, but {reset_name} is None: say to which voltage a spike leads")
-        v_reset = real(v_reset, reset_name, shape=normalise_size(size))
+            raise ValueError(f"{reset_name} is None, and reset {reset!r}; expected the voltage that a spike leads to")
         change = (HardReset if reset == "hard" else SoftReset)(v_reset, detach=detach_reset)
     if stepper is None:
         stepper = ExponentialEulerMaruyama() if noisy else ExponentialEuler()

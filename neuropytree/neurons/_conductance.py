@@ -8,17 +8,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import check_kind, real
+from .._arguments import check_kind, check_parameters, real
+from .._errors import within
 from .._types import Drive, Scalar, Spikes, find
 from ..channels import AbstractChannel
 from ..init import AbstractInitializer, values
 from ..integrate import AbstractStepper, Chord, ExponentialEuler, ExponentialEulerMaruyama, Linear, Relaxation
 from ..ions import AbstractIon, Pool
 from ..surrogate import AbstractSurrogate, PiecewiseExp
-from ._base import check_shapes, normalise_size
+from ._base import normalise_size
 from ._composed import ComposedNeuron
 from ._crossing import Crossing
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._parts import KINDS, by_name, check_needs, check_part
 from ._refractory import Refractory
 from ._spiking import Spiking
@@ -73,6 +74,9 @@ class ConductanceMembrane(AbstractMembrane):
             check_needs(name, channel, self.ions)
 
     def init(self, shape: tuple[int, ...], *, key: Key[Array, ""] | None) -> ConductanceState:
+        for name, part in (self.channels | self.ions).items():
+            with within(name):
+                check_parameters(part, shape)  # which may have been changed since it was made
         v = values(self.v_init, shape, key=key, dtype=self.c_m.dtype, name="v_init")
         ions = {name: ion.init(shape, v.dtype) for name, ion in self.ions.items()}
         pools = self.pools(ions)

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
-from .._arguments import no_nan, number, times
-from .._errors import check_function
+from .._arguments import check_tree, real
+from .._errors import check_function, check_key
 from .._types import Drive
 from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution, hybrid_options, hybrid_solve
-from ._base import check_shapes
 from ._conductance import ConductanceCell
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._point import PointNeuron
 from ._spiking import Spiking
 from ._state import NeuronState
@@ -164,7 +163,8 @@ def exact_spikes(
         ```
     """
     if not isinstance(cell, PointNeuron | ConductanceCell):
-        raise TypeError(f"exact_spikes got a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
+        raise TypeError(f"cell is a {type(cell).__name__}; expected a PointNeuron or a ConductanceCell")
+    check_key(key)
     if isinstance(cell, PointNeuron) and isinstance(cell.stepper, AbstractFractionalStepper):
         raise ValueError(
             f"exact_spikes has no memory, but the cell's stepper is {type(cell.stepper).__name__}, for derivatives of "
@@ -187,11 +187,12 @@ def exact_spikes(
     neuron = _Neuron.of(cell, _checked(input, cell.shape))
     y0 = _Variables(membrane=state.membrane, raised=state.raised)
     dtype = state.v.dtype
-    begin, length = number("t0", t0, dtype), number("duration", duration, dtype, at_least=0)
+    begin = real(t0, "t0", shape=(), unit="ms", dtype=dtype)
+    length = real(duration, "duration", least=0, shape=(), unit="ms", dtype=dtype)
     release = begin
     if state.refractory is not None and state.dt is not None:
         release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
-    jumps = times("jump_ts", jump_ts, dtype)
+    jumps = real(() if jump_ts is None else jump_ts, "jump_ts", infinite=True, each="jump", unit="ms", dtype=dtype)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
         raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
     options = hybrid_options(
@@ -247,7 +248,7 @@ def _check_state(cell: PointNeuron | ConductanceCell, state: Any) -> None:
             f"state is a {type(state).__name__}{of}; expected one from init of this cell, a NeuronState of a "
             f"{type(ours).__name__}"
         )
-    no_nan("state", given)
+    check_tree(given, "state")
     check_shapes({"state": given}, cell.shape)
 
 
@@ -257,11 +258,8 @@ def _checked(input: Any, shape: tuple[int, ...]) -> Any:
     **Raises:** `ValueError` for one of another shape.
     """
     if not callable(input):
-        try:
-            input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
-        except (TypeError, ValueError):
-            raise TypeError(f"input is {input!r}; expected numbers, a Drive or a function of the time") from None
-        no_nan("input", input)
+        check_tree(input, "input")
+        input = jax.tree.map(lambda x: x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x, float)), input)
     else:
         check_function("input", input, "t")
     check_shapes({"input": eqx.filter(input, eqx.is_array)}, shape)

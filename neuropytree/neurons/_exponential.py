@@ -69,7 +69,7 @@ class ExponentialMembrane(VoltageMembrane):
             real(v_t, "v_t"),
             real(delta_t, "delta_t", positive=True),
         )
-        self.tau, self.r = real(tau, "tau", positive=True), real(r, "r")
+        self.tau, self.r = real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 

@@ -68,7 +68,7 @@ class FitzHughNagumoMembrane(AbstractMembrane):
         v_init: ArrayLike | AbstractInitializer | None = None,
         w_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.a, self.b, self.tau = real(a, "a"), real(b, "b", positive=True), real(tau, "tau", positive=True)
+        self.a, self.b, self.tau = real(a, "a"), real(b, "b", positive=True), real(tau, "tau", positive=True, unit="ms")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init, self.w_init = as_rule(v_init, "v_init"), as_rule(w_init, "w_init")
 

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import check_order, real
+from .._arguments import check_kind, check_order, real
 from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Linear, Relaxation
@@ -72,6 +72,7 @@ class MihalasNieburMembrane(AbstractMembrane):
         k1: ArrayLike,
         k2: ArrayLike,
     ):
+        check_kind(membrane, LeakyMembrane, "membrane", optional=False)
         self.membrane, self.v_th_inf = membrane, real(v_th_inf, "v_th_inf")
         self.a, self.b, self.k1, self.k2 = real(a, "a"), real(b, "b"), real(k1, "k1"), real(k2, "k2")
 

@@ -54,7 +54,7 @@ class Hines(AbstractStepper):
     order: int = eqx.field(default=1, static=True)
 
     def __check_init__(self) -> None:
-        if self.order not in (1, 2):
+        if not isinstance(self.order, int) or isinstance(self.order, bool) or self.order not in (1, 2):
             raise ValueError(f"order is {self.order!r}; expected 1 (backward Euler) or 2 (Crank-Nicolson)")
 
     def step(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from .._arguments import fits, named, real
+from .._arguments import fits, named, real, spoken
 from .._errors import listing
 from .._types import Drive, Scalar, fields_of, fold_key
 from ..init import AbstractInitializer, values
@@ -89,6 +89,15 @@ def what_is_wrong(membrane: AbstractMembrane, t: Scalar, y: Any, u: Drive) -> st
     return None
 
 
+def check_shapes(parts: Any, target: tuple[int, ...], each: str = "neuron") -> None:
+    """**Raises:** `ValueError` naming the first parameter in `parts` that isn't one number, or one for each neuron, or
+    for each of what `each` says."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts):
+        shape = getattr(leaf, "shape", ())
+        if shape != () and not fits(shape, target):
+            raise ValueError(f"{spoken(path)} has shape {shape}; expected () or {target}, one for each {each}")
+
+
 def as_rule(x: ArrayLike | AbstractInitializer | None, name: str) -> Array | AbstractInitializer | None:
     """The initial value called `name` as a field holds it: a parameter, an initializer, or `None`."""
     return x if x is None or isinstance(x, AbstractInitializer) else real(x, name)
@@ -162,7 +171,7 @@ class LeakyMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.v_rest, self.tau, self.r = real(v_rest, "v_rest"), real(tau, "tau", positive=True), real(r, "r")
+        self.v_rest, self.tau, self.r = real(v_rest, "v_rest"), real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 

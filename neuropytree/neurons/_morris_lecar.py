@@ -3,9 +3,11 @@
 from jaxtyping import ArrayLike
 
 from .. import channels
+from .._arguments import check_reals
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._base import normalise_size
 from ._conductance import ConductanceCell
 
 
@@ -61,6 +63,9 @@ def MorrisLecar(
         sol = npt.simulate(cell, cell.init(), 10.0, dt=0.05, duration=50.0, record=["v", "spike"])
         ```
     """
+    shape = normalise_size(size)
+    check_reals({"g_ca": g_ca, "g_k": g_k, "g_l": g_l}, least=0, shape=shape, unit="mS/cm²")
+    check_reals({"e_ca": e_ca, "e_k": e_k, "e_l": e_l}, shape=shape, unit="mV")
     parts = {
         "ca": channels.ICa_ML1981(g=g_ca, e=e_ca, v_1=v_1, v_2=v_2),
         "k": channels.IK_ML1981(g=g_k, e=e_k, v_3=v_3, v_4=v_4, phi=phi),

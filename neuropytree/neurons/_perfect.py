@@ -8,6 +8,7 @@ from .._types import Drive, Scalar
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper, Linear
 from ..surrogate import PiecewiseExp
+from ._base import normalise_size
 from ._compose import ResetKind, Surrogate, compose
 from ._membrane import Voltage, VoltageMembrane, as_rule
 from ._point import PointNeuron
@@ -48,7 +49,7 @@ class PerfectMembrane(VoltageMembrane):
         sigma: ArrayLike | None = None,
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
-        self.tau, self.r = real(tau, "tau", positive=True), real(r, "r")
+        self.tau, self.r = real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 
@@ -118,6 +119,7 @@ def IF(
         sol = npt.simulate(cell, cell.init(), 5.0, dt=0.1, duration=100.0, record=["spike"])
         ```
     """
+    v_reset = real(v_reset, "v_reset", shape=normalise_size(size), unit="mV")
     return compose(
         size,
         PerfectMembrane(tau=tau, r=r, sigma=sigma, v_init=v_reset if v_init is None else v_init),

@@ -5,12 +5,13 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from .. import channels
-from .._arguments import real
+from .._arguments import check_real, check_reals, real
 from .._types import as_parameter
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..ions import CalciumFirstOrder
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._base import normalise_size
 from ._cable import SIEMENS
 from ._compartments import Compartments
 
@@ -83,6 +84,13 @@ def PinskyRinzel(
         sol = npt.simulate(cell, cell.init(), 0.75, dt=0.05, duration=50.0, record=["v", "dend.v", "ca.c", "spike"])
         ```
     """
+    conductances = {"g_na": g_na, "g_k": g_k, "g_ca": g_ca, "g_kc": g_kc, "g_ahp": g_ahp, "g_l": g_l}
+    shape = (*normalise_size(size), 1)
+    check_reals(conductances, least=0, shape=shape, unit="mS/cm²")
+    check_reals({"e_na": e_na, "e_k": e_k, "e_ca": e_ca, "e_l": e_l}, shape=shape, unit="mV")
+    check_real(ca_init, "ca_init", least=0, shape=shape)
+    check_real(g_c, "g_c", least=0, shape=shape, unit="mS/cm²")
+    check_real(p, "p", positive=True)
     soma, dendrite = real(p, "p", positive=True), real(1 - as_parameter(p), "1 - p", positive=True)
     parts = {
         "na": (channels.INa_PR1994(g=g_na, e=e_na), "soma"),

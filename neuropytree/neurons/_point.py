@@ -7,13 +7,13 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from .._arguments import check_kind
+from .._arguments import check_kind, check_mapping
 from .._errors import listing
 from .._types import Spikes, find
-from ..integrate import AbstractStepper, ExponentialEuler
-from ._base import check_shapes, normalise_size
+from ..integrate import AbstractFractionalStepper, AbstractStepper, ExponentialEuler
+from ._base import normalise_size
 from ._composed import ComposedNeuron
-from ._membrane import AbstractMembrane
+from ._membrane import AbstractMembrane, check_shapes
 from ._refractory import Refractory, RelativeRefractory
 from ._reset import AbstractJump, AbstractReset
 from ._spiking import Spiking
@@ -82,7 +82,8 @@ class PointNeuron(ComposedNeuron):
         stepper: AbstractStepper | None = None,
     ):
         self.shape = normalise_size(size)
-        self.membrane, self.threshold, self.reset, self.jumps = membrane, threshold, reset, dict(jumps or {})
+        self.membrane, self.threshold, self.reset = membrane, threshold, reset
+        self.jumps = dict(check_mapping(jumps, "jumps", "jumps"))
         self.refractory, self.relative = refractory, relative
         self.stepper = ExponentialEuler() if stepper is None else stepper
 
@@ -103,6 +104,8 @@ class PointNeuron(ComposedNeuron):
             )
         for part in (self.membrane, self.threshold, *on_spikes.values()):
             check_shapes(part, self.shape)
+        if isinstance(self.stepper, AbstractFractionalStepper):
+            check_shapes({"alpha": self.stepper.alpha}, self.shape)
         _check_dtypes((self.membrane, self.threshold, *on_spikes.values()))
 
     @property

@@ -60,7 +60,7 @@ class QuadraticMembrane(VoltageMembrane):
         v_init: ArrayLike | AbstractInitializer | None = None,
     ):
         self.v_rest, self.v_c, self.c = real(v_rest, "v_rest"), real(v_c, "v_c"), real(c, "c")
-        self.tau, self.r = real(tau, "tau", positive=True), real(r, "r")
+        self.tau, self.r = real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)
         self.v_init = as_rule(v_init, "v_init")
 

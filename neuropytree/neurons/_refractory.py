@@ -30,7 +30,7 @@ class Refractory(eqx.Module):
     t_ref: Float[Array, "..."]
 
     def __init__(self, t_ref: ArrayLike):
-        self.t_ref = real(t_ref, "t_ref", least=0)
+        self.t_ref = real(t_ref, "t_ref", least=0, unit="ms")
 
     def init(self, shape: tuple[int, ...]) -> Int[Array, "..."]:
         """Steps left to hold: none."""
@@ -68,7 +68,7 @@ class RelativeRefractory(eqx.Module):
     tau: Float[Array, "..."]
 
     def __init__(self, raise_by: ArrayLike, tau: ArrayLike):
-        self.raise_by, self.tau = real(raise_by, "raise_by"), real(tau, "tau", positive=True)
+        self.raise_by, self.tau = real(raise_by, "raise_by"), real(tau, "tau", positive=True, unit="ms")
 
     def init(self, shape: tuple[int, ...]) -> Float[Array, "..."]:
         """What the threshold is raised by (mV): nothing."""

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arguments import real
+from .._arguments import flag, real
 from ..ops import VoltageChange
 
 
@@ -41,7 +41,7 @@ class HardReset(AbstractReset):
     detach: bool = eqx.field(static=True)
 
     def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
-        self.v_reset, self.detach = real(v_reset, "v_reset"), detach
+        self.v_reset, self.detach = real(v_reset, "v_reset"), flag(detach, "detach")
 
     def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
         del y, v_th
@@ -71,7 +71,7 @@ class SoftReset(AbstractReset):
     detach: bool = eqx.field(static=True)
 
     def __init__(self, v_reset: ArrayLike, *, detach: bool = False):
-        self.v_reset, self.detach = real(v_reset, "v_reset"), detach
+        self.v_reset, self.detach = real(v_reset, "v_reset"), flag(detach, "detach")
 
     def voltage(self, y: Any, v_th: Float[Array, "..."]) -> VoltageChange:
         del y

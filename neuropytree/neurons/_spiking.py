@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array
 
+from .._arguments import check_kind, check_mapping, flag
 from .._errors import listing
 from .._types import Scalar, Spikes, fields_of
 from ..ops import fire, where_spike
@@ -42,6 +43,15 @@ class Spiking(eqx.Module):
     refractory: Refractory | None = None
     relative: RelativeRefractory | None = None
     hold: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self) -> None:
+        check_kind(self.threshold, AbstractThreshold, "threshold", optional=False)
+        check_kind(self.reset, AbstractReset, "reset")
+        for name, jump in check_mapping(self.jumps, "jumps", "jumps").items():
+            check_kind(jump, AbstractJump, f"the jump of '{name}'", optional=False)
+        check_kind(self.refractory, Refractory, "refractory")
+        check_kind(self.relative, RelativeRefractory, "relative")
+        flag(self.hold, "hold")
 
     def check(self, membrane: Any, who: str) -> None:
         """**Raises:** `ValueError` for a jump, or a threshold, of a variable that the membrane, a `who`, hasn't got."""

@@ -3,9 +3,11 @@
 from jaxtyping import ArrayLike
 
 from .. import channels, ions
+from .._arguments import check_reals
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._base import normalise_size
 from ._conductance import ConductanceCell
 
 
@@ -63,6 +65,10 @@ def ThalamicRelay(
         sol = npt.simulate(cell, cell.init(), 10.0, dt=0.05, duration=50.0, record=["v", "spike"])
         ```
     """
+    shape = normalise_size(size)
+    conductances = {"g_na": g_na, "g_k": g_k, "g_t": g_t, "g_h": g_h, "g_kl": g_kl, "g_l": g_l}
+    check_reals(conductances, least=0, shape=shape, unit="mS/cm²")
+    check_reals({"e_na": e_na, "e_k": e_k, "e_h": e_h, "e_l": e_l}, shape=shape, unit="mV")
     parts = {
         "na": channels.INa_TM1991(g=g_na, v_sh=v_sh),
         "k": channels.IK_TM1991(g=g_k, v_sh=v_sh),

@@ -3,9 +3,11 @@
 from jaxtyping import ArrayLike
 
 from .. import channels
+from .._arguments import check_reals
 from ..init import AbstractInitializer
 from ..integrate import AbstractStepper
 from ..surrogate import AbstractSurrogate, PiecewiseExp
+from ._base import normalise_size
 from ._conductance import ConductanceCell
 
 
@@ -55,6 +57,9 @@ def WangBuzsaki(
         sol = npt.simulate(cell, cell.init(), 10.0, dt=0.05, duration=50.0, record=["v", "spike"])
         ```
     """
+    shape = normalise_size(size)
+    check_reals({"g_na": g_na, "g_k": g_k, "g_l": g_l}, least=0, shape=shape, unit="mS/cm²")
+    check_reals({"e_na": e_na, "e_k": e_k, "e_l": e_l}, shape=shape, unit="mV")
     parts = {
         "na": channels.INa_WB1996(g=g_na, e=e_na, phi=phi),
         "k": channels.IK_WB1996(g=g_k, e=e_k, phi=phi),

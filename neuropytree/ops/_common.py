@@ -1,12 +1,13 @@
 """What the operators of every family share: their implementations, and what they say of operands that don't fit."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .._arguments import check_choice
 from . import _bridge
 from ._ffi import Shape, kernels
 
@@ -121,8 +122,7 @@ def check_sizes(**shapes: tuple[Array, Shape]) -> None:
 
 
 def check_impl(impl: Any) -> None:
-    if impl not in ("auto", "taichi", "reference"):
-        raise ValueError(f"impl is {impl!r}; expected 'auto', 'taichi' or 'reference'")
+    check_choice(impl, "impl", get_args(Impl))
 
 
 def check_matrix(name: str, x: Any, shape: tuple[int | None, int | None]) -> None:

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool
 
+from .._arguments import real
 from .._stream import Origin
 from ..ops import counter_uniform, element_numbers
-from ._parameters import parameter
 from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
@@ -36,7 +36,7 @@ def bernoulli(
         spikes = npt.random.bernoulli(tick, 20.0 * 0.1e-3, shape=(1000,))
         ```
     """
-    p = parameter(p, "p", least=0, most=1)
+    p = real(p, "p", least=0, most=1)
     at = place("bernoulli", tick, shape, axis_name, p=p)
     return _bernoulli(at.origin, at.first, p, shape=at.shape)
 

@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Int
 
+from .._arguments import real
 from ..ops import stream_binomial
-from ._parameters import counted, parameter, whole
+from ._parameters import counted, whole
 from ._place import AxisName, Shape, Source, place
 
 
@@ -52,6 +53,6 @@ def binomial(
         released = npt.random.binomial(tick.fold("release"), 5, 0.3, shape=(100,))
         ```
     """
-    n, p = whole(n, "n", least=0), parameter(p, "p", least=0, most=1)
+    n, p = whole(n, "n", least=0), real(p, "p", least=0, most=1)
     at = place("binomial", tick, shape, axis_name, n=n, p=p)
     return counted(stream_binomial(at.origin, n, p, shape=at.shape, first=at.first), dtype)

@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._stream import Origin
 from ..ops import counter_exponential, element_numbers
-from ._parameters import floating, parameter
+from ._parameters import floating
 from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
@@ -42,7 +43,7 @@ def exponential(
         ```
     """
     dtype = floating(dtype, mean)
-    mean = parameter(mean, "mean", least=0)
+    mean = real(mean, "mean", least=0)
     at = place("exponential", tick, shape, axis_name, mean=mean)
     return _exponential(at.origin, at.first, mean, shape=at.shape, dtype=dtype)
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._stream import Origin
 from ..ops import counter_normal, element_numbers
-from ._parameters import floating, parameter
+from ._parameters import floating
 from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
@@ -44,7 +45,7 @@ def normal(
         ```
     """
     dtype = floating(dtype, mean, std)
-    mean, std = parameter(mean, "mean"), parameter(std, "std", least=0)
+    mean, std = real(mean, "mean"), real(std, "std", least=0)
     at = place("normal", tick, shape, axis_name, mean=mean, std=std)
     return _normal(at.origin, at.first, mean, std, shape=at.shape, dtype=dtype)
 

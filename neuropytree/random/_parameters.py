@@ -7,20 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._arguments import known_values, real
-
-
-def parameter(x: ArrayLike, name: str, *, least: float | None = None, most: float | None = None) -> Array:
-    """A real parameter as an array.
-
-    **Raises:** `TypeError` unless it is made of real numbers; `ValueError` where one is known to be no number, or
-    infinite, or beyond its bounds.
-    """
-    array = real(x, name, least=least)
-    known = known_values(array)
-    if most is not None and known is not None and (known > most).any():
-        raise ValueError(f"{name} is {known.max():.10g}; expected numbers from {least:g} to {most:.10g}")
-    return array
+from .._arguments import check_dtype, known_values
 
 
 def whole(x: Any, name: str, *, least: int = -(2**31)) -> Array:
@@ -52,7 +39,7 @@ def floating(dtype: Any, *given: ArrayLike) -> Any:
     if dtype is None:
         dtypes = [x.dtype for x in given if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)]
         return jnp.result_type(*dtypes) if dtypes else jnp.result_type(float)
-    return _checked(dtype, "a floating dtype", jnp.floating)
+    return check_dtype(dtype, "dtype", "a floating dtype", jnp.floating)
 
 
 def counted(count: Array, dtype: Any) -> Array:
@@ -61,15 +48,9 @@ def counted(count: Array, dtype: Any) -> Array:
 
     **Raises:** `TypeError` for another dtype.
     """
-    dtype = _checked(dtype, "a signed dtype of integers or a floating one", jnp.signedinteger, jnp.floating)
+    expected = "a signed dtype of integers or a floating one"
+    dtype = check_dtype(dtype, "dtype", expected, jnp.signedinteger, jnp.floating)
     if not jnp.issubdtype(dtype, jnp.floating):
         return jnp.minimum(count, min(jnp.iinfo(dtype).max, 2**31 - 1)).astype(dtype)
     number = count.astype(dtype)
     return jnp.where(count < 0, jnp.full_like(number, jnp.nan), number)
-
-
-def _checked(dtype: Any, expected: str, *kinds: Any) -> Any:
-    dtype = jax.dtypes.canonicalize_dtype(dtype)
-    if not any(jnp.issubdtype(dtype, kind) for kind in kinds):
-        raise TypeError(f"dtype is {dtype.name}; expected {expected}")
-    return dtype

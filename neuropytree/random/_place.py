@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key, UInt
 
+from .._arguments import axis_names
 from .._errors import no_key
 from .._stream import Origin, Stream, stream_of
 from .._types import Tick
@@ -45,6 +46,8 @@ def place(law: str, tick: Source, shape: Shape, axis_name: AxisName, **parameter
     **Raises:** `ValueError` for a tick without a key, for a shape to which the parameters don't broadcast, and for an
     axis that isn't there; `TypeError` for something that is no shape.
     """
+    if not isinstance(tick, Tick | Stream) and not isinstance(tick, jax.Array):
+        raise TypeError(f"tick is {tick!r}; expected a Tick, a Stream, or a random key, jax.random.key(seed)")
     stream = stream_of(tick)
     if stream is None:
         raise no_key(f"random.{law}", "of a step")
@@ -72,13 +75,13 @@ def _shape(shape: Any, parameters: dict[str, Array]) -> tuple[int, ...]:
 def _axes(axis_name: AxisName, stream: Stream, parameters: list[Array]) -> tuple[str, ...]:
     """The mesh axes over which the elements are divided: those that are named, and those over which a parameter varies
     but the stream doesn't."""
-    named = () if axis_name is None else (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
+    named = axis_names(axis_name, "axis_name")
     for axis in named:
         try:
             jax.lax.axis_size(axis)
         except NameError:
             raise ValueError(
-                f"axis_name is {axis_name!r}; there is no axis '{axis}' here, only in jax.shard_map"
+                f"axis_name is {axis_name!r}; there is no axis '{axis}' here; expected one of jax.shard_map"
             ) from None
     own = {axis for x in jax.tree.leaves(stream) for axis in varying_axes(x)}
     seen = [axis for x in parameters for axis in varying_axes(x)]

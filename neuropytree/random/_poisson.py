@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from .._arguments import real
 from ..ops import stream_poisson
-from ._parameters import counted, parameter
+from ._parameters import counted
 from ._place import AxisName, Shape, Source, place
 
 
@@ -52,6 +53,6 @@ def poisson(
         arrivals = npt.random.poisson(tick.fold("background"), n_sources * rate * 1e-3 * tick.dt, shape=(100,))
         ```
     """
-    mean = parameter(mean, "mean", least=0, most=2.0**30)
+    mean = real(mean, "mean", least=0, most=2.0**30)
     at = place("poisson", tick, shape, axis_name, mean=mean)
     return counted(stream_poisson(at.origin, mean, shape=at.shape, first=at.first), dtype)

@@ -4,9 +4,10 @@ from typing import Any
 
 from jaxtyping import Array, ArrayLike, Float
 
+from .._arguments import real
 from .._stream import Origin
 from ..ops import counter_uniform, element_numbers
-from ._parameters import floating, parameter
+from ._parameters import floating
 from ._place import AxisName, Shape, Source, fitted, one_program, place
 
 
@@ -50,7 +51,7 @@ def uniform(
         ```
     """
     dtype = floating(dtype, low, high)
-    low, high = parameter(low, "low"), parameter(high, "high")
+    low, high = real(low, "low"), real(high, "high")
     at = place("uniform", tick, shape, axis_name, low=low, high=high)
     return _uniform(at.origin, at.first, low, high, shape=at.shape, dtype=dtype)
 

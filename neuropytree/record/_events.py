@@ -5,6 +5,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .._arguments import whole
+
 
 class Events(eqx.Module):
     """A message that `simulate` records as a list of its events: in which step, of which element.
@@ -36,9 +38,7 @@ class Events(eqx.Module):
     def __init__(self, path: str, *, capacity: int):
         if not isinstance(path, str):
             raise TypeError(f"path of Events is {path!r}; expected a name such as 'E.spike'")
-        if isinstance(capacity, bool) or not isinstance(capacity, int | np.integer) or not 1 <= capacity < 2**31 - 64:
-            raise ValueError(f"capacity of Events('{path}') is {capacity!r}; expected a whole number, at least 1")
-        self.path, self.capacity = path, int(capacity)
+        self.path, self.capacity = path, whole(capacity, f"capacity of Events('{path}')", least=1, most=2**31 - 65)
 
 
 class EventList(eqx.Module):

@@ -42,7 +42,7 @@ class NpyBlocks(AbstractSink):
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self.folder = Path(folder)
+        self.folder = _path(folder)
         self.forms: dict[str, Any] | None = None
 
     def begin(self, about: About) -> None:
@@ -234,10 +234,17 @@ def load(folder: str | os.PathLike[str]) -> Blocks:
         npt.record.load(folder)["v"].shape  # (100, 10)
         ```
     """
-    folder = Path(folder)
+    folder = _path(folder)
     if not (folder / _ABOUT).exists():
         raise FileNotFoundError(f"'{folder}' holds no run that npt.record.NpyBlocks has written")
     return Blocks(folder)
+
+
+def _path(folder: Any) -> Path:
+    """**Raises:** `TypeError` unless it is one."""
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder is {folder!r}; expected a path")
+    return Path(folder)
 
 
 def _entries(folder: Path) -> list[dict[str, Any]]:

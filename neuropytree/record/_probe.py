@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int, PyTree
 
-from .._arguments import known_values
-from .._check import whole_number
+from .._arguments import check_choice, known_values, whole
 from .._types import AbstractDynamics
 
 Observe = Callable[[Any, Any], PyTree]
@@ -66,9 +65,12 @@ class Probe(eqx.Module):
             if where is not None:
                 raise ValueError(f"a probe's path is '{path}' and where is {where!r}; give one of the two")
             path, where = sliced["path"], _parse(sliced["slice"], path)
-        if reduce not in (None, "sum", "mean"):
-            raise ValueError(f"a probe's reduce is {reduce!r}; expected 'sum', 'mean' or None")
-        self.path, self.reduce, self.every = path, reduce, None if every is None else whole_number("every", every)
+        check_choice(reduce, "a probe's reduce", ("sum", "mean", None))
+        self.path, self.reduce, self.every = (
+            path,
+            reduce,
+            None if every is None else whole(every, "every", least=1, of="steps"),
+        )
         self.part = where if isinstance(where, slice) else None
         self.where = None if where is None or isinstance(where, slice) else _numbers(where)
         self.masked = _length_of_mask(where)

@@ -8,6 +8,7 @@ import jax
 from jax.core import Tracer
 from jaxtyping import Array
 
+from .._arguments import check_real
 from .._errors import check_function, listing, no_key
 from .._series import Series, is_list, numbers
 from .._types import AbstractDynamics, Tick
@@ -25,7 +26,7 @@ class Inputs(eqx.Module):
         """The input of one step; `rows` are those of `series`."""
         leaves = []
         for constant, row, function in zip(self.constants, rows, self.functions, strict=True):
-            made = None if function is None else jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+            made = None if function is None else _arrays(function(tick))
             leaves.append(constant if constant is not None else row if row is not None else made)
         return jax.tree.unflatten(self.structure, leaves)
 
@@ -44,7 +45,7 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
                 f"{name} is a series of {len(leaf)} rows; expected {n_steps}, one for each step of the run"
             )
         function = callable(leaf) and not isinstance(leaf, Series)
-        found.constants.append(None if function or isinstance(leaf, Series) else numbers(leaf, name))
+        found.constants.append(None if function or isinstance(leaf, Series) else _constant(leaf, name))
         found.series.append(leaf.x if isinstance(leaf, Series) else None)
         found.functions.append(check_function(name, leaf, "tick") if function else None)
     forms = []
@@ -58,14 +59,25 @@ def sort_inputs(model: AbstractDynamics, inputs: Any, n_steps: int, tick: Callab
     return found
 
 
+def _constant(x: Any, name: str) -> Array:
+    """**Raises:** `ValueError` where a number is known not to be finite."""
+    array = numbers(x, name)
+    return array if array.dtype == bool else check_real(array, name, each="element")
+
+
 def _made(function: Callable[[Tick], Any], tick: Tick, name: str) -> Any:
     """What a function gives in a step. **Raises:** `ValueError` if it asks a tick without a key for one."""
     try:
-        return jax.tree.map(lambda x: numbers(x, "an input"), function(tick))
+        return _arrays(function(tick))
     except TypeError as error:  # JAX's own, which says nothing of where the key should come from
         if tick.stream is None and "PRNG key" in str(error):
             raise no_key(name, "by tick.key") from error
         raise
+
+
+def _arrays(made: Any) -> Any:
+    """What a function made of a tick, as arrays."""
+    return jax.tree.map(lambda x: numbers(x, "an input"), made, is_leaf=is_list)
 
 
 def _is_leaf(x: Any) -> bool:

@@ -60,6 +60,8 @@ def recording(record: Any, every: int) -> Recording:
     """**Raises:** `TypeError` or `ValueError` for what can't be recorded, or twice under one name."""
     if isinstance(record, Mapping):
         named = dict(record)
+        if not all(isinstance(name, str) for name in named):
+            raise _unexpected(record)
     elif callable(record) and not isinstance(record, Probe):
         named = {"": record}
     elif isinstance(record, Sequence) and not isinstance(record, str):
@@ -91,6 +93,6 @@ def recording(record: Any, every: int) -> Recording:
 
 def _unexpected(record: Any) -> TypeError:
     return TypeError(
-        f"record is {record!r}; expected a list of paths, npt.Probe and npt.Events, a dictionary of such by name, or a "
-        "function of (state, output)"
+        f"record is {record!r}; expected a list of paths, npt.Probe and npt.Events, a dictionary of such by name "
+        "(a string), or a function of (state, output)"
     )

@@ -11,10 +11,11 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._check import as_dt, broken_message, check_dt, first_step, whole_number, whole_steps
+from .._arguments import check_kind, flag, whole
+from .._check import broken_message, check_dt, first_step, whole_steps
 from .._errors import check_key, listing
 from .._scan import guard
-from .._time import time_stamps
+from .._time import as_dt, time_stamps
 from .._types import AbstractDynamics, Output, State, Tick, as_parameter
 from ..connect import check as check_connectivities
 from ..integrate import AbstractStepper
@@ -104,8 +105,8 @@ def simulate(
     - `model`: any `AbstractDynamics`: a network, a cell, your own.
     - `state`: from `model.init(dt=dt)`, or that of an earlier solution.
     - `inputs`: a number or an array is the same in every step; `npt.Series(x)` has a row for each step; a function of
-      the tick is called in every step. In a network a dictionary of such by node and by port, `{"E": 20.0, "E.exc":
-      npt.Series(arrivals)}`.
+      the tick is called in every step. An axis of length 1 stands for all elements, as in NumPy. In a network a
+      dictionary of such by node and by port, `{"E": 20.0, "E.exc": npt.Series(arrivals)}`.
     - `dt`: length of a step (ms).
     - `duration`: length of the run (ms), a whole number of steps.
     - `record`: a list of paths such as `"E.spike"`, `"E.v"`, `"I.exc.g"`, `"E->E.weight"` (on a bare cell `"spike"`,
@@ -135,20 +136,22 @@ def simulate(
         sol = npt.simulate(cell, sol.state, 30.0, dt=0.1, duration=50.0, start=sol.steps)
         ```
     """
+    check_kind(model, AbstractDynamics, "model", optional=False)
     n_steps, dt = whole_steps(duration, dt), as_dt(dt)
     check_dt(state, dt)
     check_connectivities(model)
-    records = recording(record, whole_number("every", every))
-    chunk = None if chunk is None else whole_number("chunk", chunk)
+    every = whole(every, "every", least=1, of="steps")
+    records = recording(record, every)
+    chunk = None if chunk is None else whole(chunk, "chunk", least=1, of="steps")
     records.check(n_steps, chunk)
     check_key(key)
     if sink is not None and (not isinstance(sink, AbstractSink) or chunk is None):
-        raise TypeError(f"sink is {sink!r} and chunk {chunk}; a sink is an npt.record.AbstractSink, and needs a chunk")
+        raise TypeError(f"sink is {sink!r} and chunk {chunk}; expected an npt.record.AbstractSink, and a chunk with it")
     first = first_step(start, n_steps)
     model, state = _strong(model), _strong(state)
     given = sort_inputs(model, inputs, n_steps, lambda: Tick.at(0, dt=dt, key=key))
     run = Run(model=model, inputs=given, recording=records, key=key, dt=dt)
-    if chunk is None and not progress:
+    if not flag(progress, "progress") and chunk is None:
         taken, lists, final = _at_once(run, state, first, n_steps)
     else:
         taken, lists, final = _piece_by_piece(run, state, first, n_steps, chunk=chunk, sink=sink, progress=progress)

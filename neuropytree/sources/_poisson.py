@@ -5,13 +5,13 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from .. import random
-from .._arguments import real
+from .._arguments import axis_names, flag, real, whole
 from .._errors import check_function
 from .._node import AbstractNode, Add
+from .._rule import AbstractInitializer
 from .._series import Series, numbers
 from .._types import Tick
 
@@ -58,9 +58,9 @@ class Poisson(AbstractNode):
     axis_name: str | None = eqx.field(static=True)
 
     def __init__(self, size: int, *, rate: Rate, counts: bool = False, axis_name: str | None = None):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 0 <= size < 2**31 - 64:
-            raise ValueError(f"size is {size!r}; expected a number of cells, at least 0")
-        self.size, self.counts, self.axis_name = int(size), bool(counts), axis_name
+        self.size, self.counts = whole(size, "size", most=2**31 - 65, of="cells"), flag(counts, "counts")
+        axis_names(axis_name, "axis_name")
+        self.axis_name = axis_name
         if isinstance(rate, Series):
             real(rate.x, "rate", least=0)
             if rate.x.shape[1:] not in ((), (1,), (self.size,)):
@@ -69,7 +69,7 @@ class Poisson(AbstractNode):
                     "each cell"
                 )
             self.rate = rate
-        elif callable(rate):
+        elif callable(rate) and not isinstance(rate, AbstractInitializer):
             self.rate = check_function("rate", rate, "tick")
         else:
             self.rate = real(rate, "rate", least=0, shape=(self.size,))

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
-from .._arguments import known_values
-from .._check import as_dt, check_tick
+from .._arguments import flag, known_values, whole
+from .._check import check_tick
 from .._node import AbstractNode, Add
+from .._time import as_dt
 from .._types import Tick
 from ..delay import delay_steps
 from ..ops import events_due
@@ -61,8 +62,7 @@ class SpikeTimes(AbstractNode):
     def __init__(
         self, indices: ArrayLike | Sequence[int], times: ArrayLike | Sequence[float], *, size: int, counts: bool = False
     ):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 0 <= size < 2**31 - 64:
-            raise ValueError(f"size is {size!r}; expected a number of cells, at least 0")
+        self.size, self.counts = whole(size, "size", most=2**31 - 65, of="cells"), flag(counts, "counts")
         cells, when = _vector("indices", indices), _vector("times", times)
         if cells.size and not jnp.issubdtype(cells.dtype, jnp.integer):
             raise TypeError(f"indices has dtype {cells.dtype}; expected integers, the cells of the spikes")
@@ -72,7 +72,6 @@ class SpikeTimes(AbstractNode):
             raise ValueError(f"indices has {cells.shape[0]} entries and times {when.shape[0]}; expected one for each")
         _refuse("indices", cells, lambda x: (x < 0) | (x >= size), f"a cell, from 0 to {size - 1}")
         _refuse("times", when, lambda x: ~((x > 0) & np.isfinite(x)), "a time in ms, above 0")
-        self.size, self.counts = int(size), bool(counts)
         self.indices, self.times = jnp.asarray(cells, jnp.int32), when
 
     @property

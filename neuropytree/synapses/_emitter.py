@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from .._arguments import check_parameters
 from .._types import Spikes, Tick
 
 
@@ -38,6 +39,9 @@ class AbstractEmitter(eqx.Module):
         population = npt.Population(npt.neurons.LIF(100), emitters={"std": Depression()})
         ```
     """
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
 
     @abc.abstractmethod
     def init(self, shape: tuple[int, ...], dtype: Any, *, dt: float | None = None) -> Any:

@@ -5,11 +5,10 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
-from .._arguments import real
 from .._math import exprel
-from .._types import Scalar
+from .._types import Parameter, Scalar, parameter
 from ._kinetics import AbstractKinetics
 
 
@@ -43,10 +42,7 @@ class Exponential(AbstractKinetics):
         ```
     """
 
-    tau: Float[Array, "..."]
-
-    def __init__(self, tau: ArrayLike = 8.0):
-        self.tau = real(tau, "tau", positive=True)
+    tau: Parameter = parameter(8.0, positional=True, positive=True, unit="ms")
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> ExponentialState:
         return ExponentialState(jnp.zeros(shape, dtype))

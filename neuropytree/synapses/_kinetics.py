@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array
 
+from .._arguments import check_parameters
 from .._types import Scalar
 
 
@@ -15,6 +16,9 @@ class AbstractKinetics(eqx.Module):
 
     Being linear, one copy serves all the synapses onto a neuron.
     """
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
 
     @abc.abstractmethod
     def init(self, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -4,10 +4,10 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
-from .._arguments import real
-from .._types import Drive, Tick
+from .._arguments import check_parameters
+from .._types import Drive, Parameter, Tick, parameter
 
 
 class AbstractOutput(eqx.Module):
@@ -18,6 +18,9 @@ class AbstractOutput(eqx.Module):
     """
 
     is_current: ClassVar[bool] = False
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
 
     @abc.abstractmethod
     def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."], tick: Tick) -> Drive:
@@ -41,10 +44,7 @@ class COBA(AbstractOutput):
         ```
     """
 
-    e_rev: Float[Array, "..."]
-
-    def __init__(self, e_rev: ArrayLike):
-        self.e_rev = real(e_rev, "e_rev")
+    e_rev: Parameter = parameter(positional=True, unit="mV")
 
     def __call__(self, g: Float[Array, "..."], v: Float[Array, "..."], tick: Tick) -> Drive:
         del v, tick

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._arguments import check_kind, fits
+from .._arguments import check_kind, check_parameters, fits
 from .._types import Drive, Tick
 from ._kinetics import AbstractKinetics
 from ._outputs import AbstractOutput
@@ -41,6 +41,11 @@ class Receptor(eqx.Module):
     def __check_init__(self) -> None:
         check_kind(self.kinetics, AbstractKinetics, "a receptor's kinetics", optional=False)
         check_kind(self.output, AbstractOutput, "a receptor's output", optional=False)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """**Raises:** `TypeError` or `ValueError` for a parameter that doesn't fit neurons of that shape."""
+        check_parameters(self.kinetics, shape)
+        check_parameters(self.output, shape)
 
     def init(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """The state with nothing open, for neurons of the given shape."""

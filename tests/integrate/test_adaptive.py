@@ -111,7 +111,7 @@ def test_what_is_refused():
     for bad in ("dopri5", diffrax.Euler(), diffrax.SemiImplicitEuler(), npt.integrate.ExponentialEuler()):
         with pytest.raises(TypeError, match="expected an embedded pair such as DormandPrince"):
             Adaptive(bad)
-    with pytest.raises(ValueError, match="Adaptive got rtol=0.0; expected a positive number"):
+    with pytest.raises(ValueError, match="rtol of Adaptive is 0.0; expected a positive Python number"):
         Adaptive(npt.integrate.DormandPrince(), rtol=0.0)
     cell = npt.neurons.LIF(2, sigma=0.5, stepper=Adaptive(npt.integrate.DormandPrince()))
     with pytest.raises(ValueError, match="Adaptive has no noise"):

@@ -198,12 +198,16 @@ def decay(t, y, args):
 
 RUN = dict(dt=0.1, duration=1.0)
 WRONG = {
-    "order 0": (lambda: CaputoL1(0.0, num_memory=3), ValueError, "alpha is 0; expected an order above 0"),
-    "order above 1": (lambda: GLShortMemory([0.5, 1.2], num_memory=3), ValueError, "alpha is 1.2; expected"),
+    "order 0": (
+        lambda: CaputoL1(0.0, num_memory=3),
+        ValueError,
+        "alpha is 0; expected positive, finite",
+    ),
+    "order above 1": (lambda: GLShortMemory([0.5, 1.2], num_memory=3), ValueError, "alpha is 1.2 at index 1; expected"),
     "NaN": (lambda: CaputoEuler(np.nan, num_memory=3), ValueError, "alpha is nan; expected"),
     "text": (lambda: CaputoL1("half", num_memory=3), TypeError, "alpha is 'half'; expected a number"),
     "no orders": (lambda: CaputoL1({}, num_memory=3), ValueError, "alpha is {}; expected an order for each"),
-    "no memory": (lambda: CaputoL1(0.5, num_memory=0), ValueError, "num_memory is 0; expected a number of steps"),
+    "no memory": (lambda: CaputoL1(0.5, num_memory=0), ValueError, "num_memory is 0; expected a whole number of steps"),
     "half a step": (lambda: CaputoL1(0.5, num_memory=2.5), ValueError, "num_memory is 2.5; expected"),
     "too short": (
         lambda: fdeint(decay, 1.0, alpha=0.5, num_memory=9, **RUN),

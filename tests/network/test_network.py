@@ -242,7 +242,7 @@ def test_other_mistakes_are_named():
         npt.Network({"E": npt.neurons.LIF(3)})
     with pytest.raises(TypeError, match="populations is a list"):
         npt.Network([populations["E"]])
-    with pytest.raises(ValueError, match="OneToOne connects populations of equal size; got 20 and 10"):
+    with pytest.raises(ValueError, match='^"P": in_size is 20 and out_size 10; expected populations of equal size'):
         npt.Network(populations, {"P": npt.Projection("E", "I.exc", npt.connect.OneToOne())})
     with pytest.raises(TypeError, match="projection 'P' is a FixedProb; expected an npt.Projection"):
         npt.Network(populations, {"P": RULE})

@@ -514,13 +514,13 @@ def test_what_is_refused():
             Compartments(1, parents=parents, **base)
     two = {"parents": [-1, 0], **base}
     for change, error, message in (
-        ({"area": [1.0, 2.0, 3.0]}, ValueError, r"parameter 'area' has shape \(3,\); expected \(\), \(2,\)"),
+        ({"area": [1.0, 2.0, 3.0]}, ValueError, r"area has shape \(3,\); expected \(\), \(2,\)"),
         ({"channels": {"na": INa_HH1952()}}, ValueError, r"channel 'na' \(INa_HH1952\) reads the ion 'na'"),
         ({"channels": {"a.b": IL()}}, ValueError, "channel name 'a.b' can't be used in paths"),
         ({"channels": {"leak": 0.1}}, TypeError, "channel 'leak' is 0.1; expected an npt.channels.AbstractChannel"),
         ({"channels": {"leak": (IL(), "axon")}}, ValueError, r"put into 'axon', but the sites are \['soma'\]"),
         ({"channels": {"leak": (IL(), [0, 2])}}, ValueError, "put into compartment 2; expected numbers from 0 to 1"),
-        ({"channels": {"leak": (IL(g=[0.1, 0.2]), 0)}}, ValueError, r"parameter 'leak.g' has shape \(2,\)"),
+        ({"channels": {"leak": (IL(g=[0.1, 0.2]), 0)}}, ValueError, r'"leak": g has shape \(2,\)'),
         ({"sites": {"dend": 7}}, ValueError, "site 'dend' is put into compartment 7"),
         ({"branch_points": [0]}, ValueError, "branch_points has 0; expected compartments other than the root"),
         ({"branch_points": [1], "channels": {"leak": (IL(), 1)}}, ValueError, "a branch point, which has no membrane"),

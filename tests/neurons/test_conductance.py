@@ -199,8 +199,8 @@ def test_what_is_refused():
     [
         (lambda: HH(1, c_m=-1.0), ValueError, "c_m is -1; expected positive"),
         (lambda: HH(2, c_m=[1.0, np.nan]), ValueError, "c_m is nan at index 1; expected positive"),
-        (lambda: HH(1, g_na=np.nan), ValueError, "g of INa_HH1952 is nan; expected finite"),
-        (lambda: HH(1, g_na=-1.0), ValueError, "g of INa_HH1952 is -1; expected finite numbers, at least 0"),
+        (lambda: HH(1, g_na=np.nan), ValueError, "g_na is nan; expected finite"),
+        (lambda: HH(1, g_na=-1.0), ValueError, "g_na is -1; expected finite numbers of mS/cm², at least 0"),
         (lambda: HH(1, sigma=-0.1), ValueError, "sigma is -0.1"),
         (lambda: HH(1, v_init=np.inf), ValueError, "v_init is inf"),
         (lambda: HH(1, v_init="rest"), TypeError, "v_init is 'rest'; expected a number"),

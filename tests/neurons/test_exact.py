@@ -259,14 +259,18 @@ def test_mistakes_are_named():
         ({"cell": npt.neurons.LIF(3, sigma=1.0)}, ValueError, "no noise"),
         ({"cell": npt.neurons.LeakyIntegrator(3)}, ValueError, "never spikes"),
         ({"cell": 3}, TypeError, "expected a PointNeuron"),
-        ({"duration": -5.0}, ValueError, "duration is -5.0; expected a finite number of at least 0"),
+        ({"duration": -5.0}, ValueError, "duration is -5; expected a finite number of ms, at least 0"),
         ({"t0": jnp.ones(2)}, ValueError, "t0 has shape"),
-        ({"input": jnp.nan}, ValueError, "input is or has NaN"),
-        ({"input": "a"}, TypeError, "input is 'a'; expected numbers, a Drive or a function"),
+        ({"input": jnp.nan}, ValueError, "input is nan; expected finite numbers"),
+        ({"input": "a"}, TypeError, "input is 'a'; expected a number"),
         ({"input": lambda a, b: 1.0}, TypeError, "input is a function of .a, b.; expected a function of .t."),
-        ({"state": npt.neurons.LIF(2).init()}, ValueError, "state.v' has shape .2,."),
+        ({"state": npt.neurons.LIF(2).init()}, ValueError, '"state": v has shape .2,.'),
         ({"state": npt.neurons.AdExIF(3).init()}, TypeError, "state is a NeuronState of a AdaptiveVoltage"),
-        ({"state": eqx.tree_at(lambda s: s.membrane.v, cell.init(), jnp.full(3, jnp.nan))}, ValueError, "NaN in 'v'"),
+        (
+            {"state": eqx.tree_at(lambda s: s.membrane.v, cell.init(), jnp.full(3, jnp.nan))},
+            ValueError,
+            "state 'v' is nan",
+        ),
     ):
         with pytest.raises(kind, match=message):
             exact(**{"cell": cell, "input": 30.0, "duration": 5.0, "max_spikes": 2, **kwargs})

@@ -177,9 +177,9 @@ def test_what_a_fractional_cell_refuses():
         plain.step(cell.init(), 1.0, tick)
     with pytest.raises(ValueError, match=r"CaputoL1 got a memory of shapes \[\(30, 2\), \(30, 2\)\]; expected \[\(20"):
         cell.step(nn.FractionalIzhikevich(2, alpha=0.8, num_memory=30).init(), 1.0, tick)
-    with pytest.raises(ValueError, match=r"alpha has shape \(3,\), but the variable 'v' \(2,\); expected \(\) or that"):
+    with pytest.raises(ValueError, match=r"alpha has shape \(3,\); expected \(\) or \(2,\), one for each neuron"):
         nn.FractionalIzhikevich(2, alpha=jnp.full(3, 0.5), num_memory=20).init()
-    with pytest.raises(ValueError, match="alpha is 1.5; expected an order above 0 and at most 1"):
+    with pytest.raises(ValueError, match="alpha is 1.5; expected positive, finite numbers, at most 1"):
         nn.FractionalFHR(2, alpha=1.5)
     with pytest.raises(ValueError, match=r"alpha has orders for \['v', 'w'\], but the variables are \['u', 'v'\]"):
         nn.FractionalIzhikevich(2, alpha={"v": 0.5, "w": 0.5}, num_memory=20).init()

@@ -169,7 +169,7 @@ def test_the_same_model_goes_to_diffrax():
 
 
 def test_parameters_per_neuron_are_checked():
-    with pytest.raises(ValueError, match=r"parameter 'tau' has shape \(3,\); expected \(\) or \(4,\)"):
+    with pytest.raises(ValueError, match=r"tau has shape \(3,\); expected \(\) or \(4,\)"):
         npt.neurons.LIF(4, tau=np.ones(3))
     with pytest.raises(ValueError, match="size is -1"):
         npt.neurons.LIF(-1)

@@ -410,5 +410,5 @@ def test_what_cannot_be_composed_is_refused():
     cell = nn.PointNeuron(1, membrane=membrane, threshold=nn.Threshold(1.0, None), jumps={"w": nn.Jump(add=1.0)})
     with pytest.raises(ValueError, match=r"jumps of \['w'\]: other than the voltage, a LeakyMembrane has \[\]"):
         cell.init()
-    with pytest.raises(ValueError, match=r"parameter 'b' has shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"b has shape \(2,\)"):
         nn.AdExIF(3, b=np.ones(2))

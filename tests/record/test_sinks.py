@@ -126,7 +126,7 @@ def test_a_sink_of_ones_own_gets_each_block_once_and_is_ended_by_an_error(cells)
         run(cells, 40.0, sink=own)
     assert own.seen[-1] == "end" and len(own.seen) == 3
     for sink, chunk in ((Own(), None), ("folder", 50)):
-        with pytest.raises(TypeError, match="a sink is an npt.record.AbstractSink, and needs a chunk"):
+        with pytest.raises(TypeError, match="expected an npt.record.AbstractSink, and a chunk with it"):
             run(cells, 40.0, sink=sink, chunk=chunk)
 
 
