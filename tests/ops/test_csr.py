@@ -287,7 +287,7 @@ def test_outer_into_something_adds_to_it_though_it_was_made_like_zeros(impl):
     np.testing.assert_allclose(looped, 3 * zeros, rtol=1e-14)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 8, 64])
+@pytest.mark.parametrize("batch", [2, 3, 64])  # below it, above it, and in many parts
 @pytest.mark.parametrize("shared", [True, False], ids=["one weight", "a weight for each edge"])
 @pytest.mark.parametrize("operation", ["matvec", "transposed", "outer"])
 def test_sums_over_a_batch_are_whole_above_the_serial_budget(operation, shared, batch):
