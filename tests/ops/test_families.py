@@ -129,11 +129,11 @@ def every_operation(case, boolean):
     return operands, jax.jit(ours), jax.jit(dense)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 33), (0, 4), (4, 0)])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "size"),  # blocks without elements are refused
+    [(f, s) for f in FAMILIES for s in [(1, 1), (17, 33), (0, 4), (4, 0)] if f != "bsr" or 0 not in s],
+)
 def test_values(family, size, impl):
-    if family == "bsr" and 0 in size:
-        pytest.skip("blocks without elements are refused")
     for boolean in (False, True)[: 1 + (size == (17, 33))]:
         case = Case(family, impl, *size, np.float32 if boolean else np.float64)
         operands, ours, dense = every_operation(case, boolean)
