@@ -69,8 +69,8 @@ def test_examples_of_docstrings_run(code):
     exec(compile(code, "<docstring>", "exec"), {})
 
 
-# What is shown by the example of something else: what calls return and hand on, what a network or a cell is made of, and
-# tools for operators of one's own. States and abstract bases have none either.
+# What is shown by the example of something else: what calls return and hand on, what a network or a cell is made of,
+# and tools for operators of one's own. States and abstract bases have none either.
 SHOWN_ELSEWHERE = {
     "neuropytree": {"Drive", "Solution"},
     "neuropytree.connect": {"Dense", "Diagonal", "Embedded", "embedded"},

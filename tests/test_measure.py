@@ -54,7 +54,10 @@ def test_dots_are_at_the_times_and_numbers_of_the_neurons():
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: npt.measure.firing_rate(TRAINS[:, 0], dt=DT, width=1.0), r"spikes has shape \(40,\); expected \(times"),
+        (
+            lambda: npt.measure.firing_rate(TRAINS[:, 0], dt=DT, width=1.0),
+            r"spikes has shape \(40,\); expected \(times",
+        ),
         (lambda: npt.measure.firing_rate(TRAINS, dt=DT, width=-1.0), "width is -1.0; expected a positive number of ms"),
         (lambda: npt.measure.firing_rate(TRAINS, dt=DT, width=np.nan), "width is nan; expected a positive"),
         (lambda: npt.measure.firing_rate(TRAINS, dt=0.0, width=1.0), "dt is 0.0; expected"),
