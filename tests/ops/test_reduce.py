@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 
 import neuropytree as npt
 
-from ..helpers import quick_jit, random_csr
+from ..helpers import random_csr
 
 OPS = {"sum": np.sum, "mean": np.mean, "prod": np.prod, "max": np.max, "min": np.min}
 NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
@@ -69,7 +69,7 @@ def test_derivatives(op, side):
     if op == "prod":
         for group, zeros in zip(edges.groups(side), (0, 1, 2, 9, 1, 2, 1), strict=False):
             values[group[:zeros]] = 0.0
-    function = quick_jit(lambda v: edges.reduce(side, v, op, empty=0.0))
+    function = jax.jit(lambda v: edges.reduce(side, v, op, empty=0.0))
     # numerically: the step is 1e-6, and no two values are as near as that
     check_grads(function, (jnp.asarray(values),), order=2 if op == "prod" else 1, modes=["fwd", "rev"])
     batch = jnp.stack([jnp.asarray(values), jnp.asarray(values[::-1].copy())])
@@ -112,9 +112,7 @@ def test_softmax(side):
             # at 1e4 the values themselves are rounded to 1e-12
             np.testing.assert_allclose(got, want, rtol=1e-11 if shift else 1e-13)
     tight = Edges(room=0)
-    check_grads(
-        quick_jit(lambda v: tight.softmax(side, v)), (jnp.asarray(tight.values),), order=2, modes=["fwd", "rev"]
-    )
+    check_grads(lambda v: tight.softmax(side, v), (jnp.asarray(tight.values),), order=2, modes=["fwd", "rev"])
     for size in ((0, 3, 0), (3, 0, 0)):
         assert not np.asarray(Edges(*size).softmax(side, jnp.ones(3))).any()
 
