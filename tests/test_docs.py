@@ -22,13 +22,6 @@ PACKAGES = {
 }
 
 
-def blocks(text: str) -> list[str]:
-    """The Python blocks of a text, none of them overlooked: a fence with options, say, is no fence here."""
-    found = [code for _, code in FENCE.findall(text)]
-    assert len(found) == len(re.findall(r"^ *[`~]{3,} *\{?\.?py", text, re.MULTILINE)), text
-    return found
-
-
 def public() -> dict[str, object]:
     """Every public class and function by its full name."""
     found = {}
@@ -48,7 +41,7 @@ def examples() -> dict[str, str]:
         for path, x in own.items():
             doc = inspect.getdoc(x) if id(x) not in seen else None
             seen.add(id(x))
-            for n, code in enumerate(blocks(doc or "")):
+            for n, (_, code) in enumerate(FENCE.findall(doc or "")):
                 found[f"{path}[{n}]"] = inspect.cleandoc(code)
     return found
 
@@ -67,6 +60,15 @@ def as_a_reader_would():
 @pytest.mark.parametrize("code", [pytest.param(code, id=path) for path, code in examples().items()])
 def test_examples_of_docstrings_run(code):
     exec(compile(code, "<docstring>", "exec"), {})
+
+
+def test_no_block_is_overlooked():
+    """A fence with options, say, is none to the pattern, and what stands in it would not be run."""
+    texts = {str(page): page.read_text() for page in PAGES} | {
+        path: inspect.getdoc(x) or "" for path, x in public().items()
+    }
+    begun = {where: len(re.findall(r"^ *[`~]{3,} *\{?\.?py", text, re.MULTILINE)) for where, text in texts.items()}
+    assert begun == {where: len(FENCE.findall(text)) for where, text in texts.items()}
 
 
 # What is shown by the example of something else: what calls return and hand on, what a network or a cell is made of,
@@ -107,7 +109,8 @@ def test_every_public_thing_has_an_example():
 def test_blocks_of_a_page_run(page, capsys):
     """In order, sharing their names."""
     space: dict[str, object] = {}
-    for n, code in enumerate(code for code in blocks(page.read_text()) if "--8<--" not in code):
+    blocks = [code for _, code in FENCE.findall(page.read_text()) if "--8<--" not in code]
+    for n, code in enumerate(blocks):
         exec(compile(inspect.cleandoc(code), f"<{page.name}, block {n}>", "exec"), space)
 
 
