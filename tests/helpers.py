@@ -4,6 +4,7 @@ import contextlib
 
 import jax
 import jax.monitoring
+import jax.numpy as jnp
 import numpy as np
 
 import neuropytree as npt
@@ -95,3 +96,39 @@ def random_csr(rng: np.random.Generator, n_in: int, n_out: int, nnz: int, room: 
     indices = np.concatenate([cols[order], np.zeros(room, int)]).astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_in))]).astype(np.int32)
     return indices, indptr
+
+
+class DenseForm:
+    """The products of a matrix that is given by its entries, in any format, through the dense matrix.
+
+    The oracle of the operators, as `check_op` takes it: functions of (acc, a, b), of vectors or of matrices.
+    """
+
+    def __init__(self, rows, cols, n_in: int, n_out: int, there=None):
+        """Entries of which `there` is false are room: no edges, whatever their row, column and weight."""
+        self.there = np.ones(np.shape(rows), bool) if there is None else there
+        self.rows, self.cols = (np.where(self.there, ends, 0) for ends in (rows, cols))
+        self.shape = n_in, n_out
+
+    def spread(self, w):
+        """The matrix; entries between the same neurons add up."""
+        w = jnp.where(self.there, jnp.broadcast_to(w, self.there.shape), jnp.zeros((), w.dtype))
+        return jnp.zeros(self.shape, w.dtype).at[self.rows, self.cols].add(w)
+
+    def gather(self, m):
+        """The elements of a matrix at the entries, 0 in the room: the transpose of `spread`."""
+        return jnp.where(self.there, m[self.rows, self.cols] if m.size else 0, jnp.zeros((), m.dtype))
+
+    def matvec(self, acc, w, x):
+        return acc + self.spread(w).T @ x.astype(acc.dtype)
+
+    def transposed(self, acc, w, y):
+        return acc + self.spread(w) @ y.astype(acc.dtype)
+
+    def outer(self, acc, p, q):
+        p, q = (x.astype(acc.dtype) if x.ndim == 2 else x.astype(acc.dtype)[:, None] for x in (p, q))
+        return acc + self.gather(p @ q.T).astype(acc.dtype)
+
+    def of(self, operation: str):
+        """The form of an operator by its name, such as "transposed_matmat"."""
+        return self.outer if "outer" in operation else self.transposed if "transposed" in operation else self.matvec

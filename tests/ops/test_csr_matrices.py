@@ -9,6 +9,8 @@ import scipy.sparse
 import neuropytree as npt
 from neuropytree.testing import check_op
 
+from ..helpers import DenseForm
+
 ops = npt.ops
 
 
@@ -93,10 +95,7 @@ def test_zeros_are_skipped_whatever_the_weight(view):
 
 P = Problem(7, 5, seed=3, density=0.6)
 W, X, Y = P.rng.normal(size=P.nnz), P.rng.normal(size=(7, 3)), P.rng.normal(size=(5, 3))
-
-
-def dense(w):
-    return jnp.zeros((7, 5)).at[P.rows, P.cols].add(jnp.broadcast_to(w, (P.nnz,)))
+FORM = DenseForm(P.rows, P.cols, 7, 5)
 
 
 @pytest.mark.parametrize("w", [W, np.asarray(0.7)], ids=["edge", "homo"])
@@ -104,7 +103,7 @@ def test_matmat_under_every_transformation(w):
     def op(acc, w, x):
         return ops.csr_matmat(w, x, P.indices, P.indptr, acc=acc)
 
-    check_op(op, lambda acc, w, x: acc + dense(w).T @ x, (jnp.ones((5, 3)), jnp.asarray(w), jnp.asarray(X)))
+    check_op(op, FORM.matvec, (jnp.ones((5, 3)), jnp.asarray(w), jnp.asarray(X)))
 
 
 @pytest.mark.parametrize("w", [W, np.asarray(0.7)], ids=["edge", "homo"])
@@ -112,14 +111,14 @@ def test_transposed_matmat_over_a_view_under_every_transformation(w):
     def op(acc, w, y):
         return ops.csr_transposed_matmat(w, y, P.indices, P.indptr, acc=acc, csc=P.csc)
 
-    check_op(op, lambda acc, w, y: acc + dense(w) @ y, (jnp.ones((7, 3)), jnp.asarray(w), jnp.asarray(Y)))
+    check_op(op, FORM.transposed, (jnp.ones((7, 3)), jnp.asarray(w), jnp.asarray(Y)))
 
 
 def test_transposed_matvec_over_a_view_under_every_transformation():
     def op(acc, w, y):
         return ops.csr_transposed_matvec(w, y, P.indices, P.indptr, acc=acc, csc=P.csc)
 
-    check_op(op, lambda acc, w, y: acc + dense(w) @ y, (jnp.ones(7), jnp.asarray(W), jnp.asarray(Y[:, 0])))
+    check_op(op, FORM.transposed, (jnp.ones(7), jnp.asarray(W), jnp.asarray(Y[:, 0])))
 
 
 @pytest.mark.parametrize("batched", [False, True])
@@ -144,10 +143,7 @@ def test_outer_matmat_under_every_transformation():
     def op(acc, p, q):
         return ops.csr_outer_matmat(p, q, P.indices, P.indptr, acc=acc)
 
-    def plain(acc, p, q):
-        return acc + jnp.sum(p[P.rows] * q[P.cols], axis=1)
-
-    check_op(op, plain, (jnp.ones(P.nnz), jnp.asarray(X), jnp.asarray(Y)))
+    check_op(op, FORM.outer, (jnp.ones(P.nnz), jnp.asarray(X), jnp.asarray(Y)))
 
 
 def test_a_connectivity_with_a_view_is_the_same():

@@ -9,6 +9,8 @@ import pytest
 import neuropytree as npt
 from neuropytree.testing import check_op
 
+from ..helpers import DenseForm
+
 OPERATIONS = ["matvec", "transposed_matvec", "outer", "matmat", "transposed_matmat", "outer_matmat"]
 N_IN, N_OUT, COLUMNS = 6, 4, 2
 JIT = {"p": 0.4, "include_self": False}
@@ -23,41 +25,26 @@ ROOM = ROWS >= N_IN
 EDGES = tuple(jnp.asarray(np.where(np.arange(30) == 27, -1, ends), jnp.int32) for ends in (ROWS, COLS))
 
 
-def spread_edges(w):
-    """The matrix of some weights. Its transpose is `gather_edges`; so it is for each family."""
-    w = jnp.broadcast_to(w, (30,))[~ROOM]
-    return jnp.zeros((N_IN, N_OUT), w.dtype).at[ROWS[~ROOM], COLS[~ROOM]].add(w)
+FORMS = {"dense": DenseForm(*np.indices((N_IN, N_OUT)), N_IN, N_OUT), "list": DenseForm(ROWS, COLS, N_IN, N_OUT, ~ROOM)}
 
 
-def gather_edges(m):
-    return jnp.where(ROOM, 0.0, m[np.where(ROOM, 0, ROWS), np.where(ROOM, 0, COLS)])
-
-
-def drawn(law):
+class Drawn(DenseForm):
     """With the matrices that the weights multiply: here it is checked what becomes of them, elsewhere how they are."""
-    weights = [jnp.ones(())] if law == "constant" else jnp.eye(2)
-    basis = [npt.ops.jit_dense(w, 5, (N_IN, N_OUT), law=law, **JIT) for w in weights]
 
-    def spread(w):
-        return sum((x * m for x, m in zip(w.reshape(-1), basis, strict=True)), jnp.zeros((N_IN, N_OUT)))
+    def __init__(self, law):
+        self.weights = [jnp.ones(())] if law == "constant" else jnp.eye(2)
+        self.basis = [npt.ops.jit_dense(w, 5, (N_IN, N_OUT), law=law, **JIT) for w in self.weights]
 
-    def gather(m):
-        return jnp.stack([jnp.sum(m * b) for b in basis]).reshape(weights[0].shape)
+    def spread(self, w):
+        return sum((x * m for x, m in zip(w.reshape(-1), self.basis, strict=True)), jnp.zeros((N_IN, N_OUT)))
 
-    return spread, gather
+    def gather(self, m):
+        return jnp.stack([jnp.sum(m * b) for b in self.basis]).reshape(self.weights[0].shape)
 
 
 @functools.cache  # `check_op` compiles each function once
-def dense_form(family, operation):
-    if family == "dense":
-        spread, gather = (lambda w: w), (lambda m: m)
-    else:
-        spread, gather = drawn(family[4:]) if family.startswith("jit") else (spread_edges, gather_edges)
-    if "outer" in operation:
-        return lambda acc, p, q: acc + gather(p.astype(acc.dtype).reshape(N_IN, -1) @ q.reshape(N_OUT, -1).T)
-    if "transposed" in operation:
-        return lambda acc, w, y: acc + spread(w) @ y.astype(acc.dtype)
-    return lambda acc, w, x: acc + spread(w).T @ x.astype(acc.dtype)
+def form_of(family):
+    return Drawn(family[4:]) if family.startswith("jit") else FORMS["dense" if family == "dense" else "list"]
 
 
 def operator(family, operation, impl):
@@ -90,7 +77,7 @@ def check(family, operation, impl, *, boolean=False, acc=True):
     else:
         a, b = (N_IN, N_OUT) if "transposed" in operation else (N_OUT, N_IN)
         operands = rng.normal(size=(a, *columns)), rng.normal(size=weights), events(b, boolean)
-    form = dense_form("bsr" if family in ("coo", "shared") else family, operation)
+    form = form_of(family).of(operation)
     if acc:
         return check_op(op, form, operands)
     zero = jnp.zeros_like(operands[0])

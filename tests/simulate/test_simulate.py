@@ -13,10 +13,15 @@ from ..helpers import DRIVE, assert_same_bits, coba, count_compilations
 RECORD = ["E.spike", "E.v", "I.exc.g"]
 
 
+def network(**options):
+    """Two populations with delays of several steps, and noise; with half the projections, as it is compiled often."""
+    net = coba(64, 16, p=0.3, delay=0.7, **({"sigma": 0.7} | options))
+    return npt.Network(net.nodes, {name: net.pathways[name] for name in ("E->E", "E->I")})
+
+
 @pytest.fixture(scope="module")
 def noisy():
-    """A network with delays of several steps, and noise."""
-    net = coba(64, 16, p=0.3, delay=0.7, sigma=0.7)
+    net = network()
     return net, net.init(dt=0.1, key=jax.random.key(1))
 
 
@@ -30,8 +35,7 @@ def ramp(n_steps):
     return {"E": npt.Series(jnp.linspace(15.0, 25.0, n_steps)), "I": 20.0}
 
 
-@pytest.mark.parametrize("every", [1, 3])
-@pytest.mark.parametrize("chunk", [3, 60, 99, 300, 600])
+@pytest.mark.parametrize(("chunk", "every"), [(3, 3), (60, 1), (99, 3), (300, 1), (600, 1)])
 def test_chunks_give_the_same_bits(noisy, chunk, every):
     inputs = ramp(300)
     whole, pieces = (simulate(noisy, every=every, inputs=inputs, chunk=c) for c in (None, chunk))
@@ -42,7 +46,7 @@ def test_chunks_give_the_same_bits(noisy, chunk, every):
     assert all(isinstance(x, np.ndarray) for x in pieces.out.values())
 
 
-@pytest.mark.parametrize("cut", [1, 100, 299])
+@pytest.mark.parametrize("cut", [1, 100])
 def test_two_calls_give_the_same_bits(noisy, cut):
     whole = simulate(noisy)
     first = simulate(noisy, duration=cut * 0.1)
@@ -274,7 +278,7 @@ def test_other_values_compile_nothing(noisy):
         other = eqx.tree_at(lambda n: n.nodes["E"].cell.membrane.tau, net, tau)
         other = eqx.tree_at(lambda n: n.pathways["E->E"].connect.weight, other, weight)
         simulate((other, state), inputs={"E": drive, "I": np.float64(drive)}, key=jax.random.key(seed), start=start)
-        again = coba(64, 16, p=0.3, delay=0.7, sigma=0.6, seed=seed, tau=tau)
+        again = network(sigma=0.6, seed=seed, tau=tau)
         simulate((again, again.init(dt=0.1, key=jax.random.key(seed))))
         return again.pathways["E->E"].connect.nnz
 
