@@ -39,7 +39,7 @@ def arrivals(net, dt, at):
     return int(emitted), found
 
 
-DELAYS = [None, 0.0, 0.1, 0.17, 0.2, 0.3, 1.5, 20.0]
+DELAYS = [None, 0.0, 0.1, 0.125, 0.15, 0.17, 0.2, 0.25, 0.3, 1.5, 20.0]  # halves among them, for each step
 
 
 def after(delay, dt):
