@@ -217,6 +217,7 @@ GOOD_OF: dict[str, dict[str, Any]] = {
     "record.load": {"folder": RUN},
     "neurons.Compartments.from_cylinders": {"channels": LEAK},
     "init.values": {"name": "rule"},
+    "neurons.VoltageClamp": {"cell": npt.neurons.HH(3)},
     "connect.Dense": {"weight": np.ones((3, 3))},
     "random.Stream": {"index": jnp.zeros((), jnp.int32)},
 }
