@@ -117,6 +117,19 @@ def times(name: str, x: Any, dtype: Any) -> Array:
     return out
 
 
+def elapsed(name: str, x: Any, begin: Any, dtype: Any) -> Array:
+    """The time or times `x` since `begin`: subtracted in float64 where both are known, and not in `dtype`, which may not
+    tell late times apart.
+
+    **Raises:** as `times`.
+    """
+    out = times(name, x, dtype)
+    known, first = known_values(() if x is None else x), known_values(begin)
+    if known is None or first is None:
+        return out - jnp.asarray(begin, dtype)
+    return jnp.asarray(known.astype(np.float64) - first.astype(np.float64), dtype)
+
+
 def named(y: PyTree) -> list[tuple[str, Any]]:
     """The leaves of a tree with their places in it as names; `"y"` for one that is no tree."""
     leaves = jax.tree_util.tree_leaves_with_path(y)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arguments import real
-from .._math import exprel
+from .._math import decayed, exprel
 from .._types import Scalar
 from ._kinetics import AbstractKinetics
 
@@ -52,7 +52,7 @@ class Exponential(AbstractKinetics):
         return ExponentialState(jnp.zeros(shape, dtype))
 
     def relax(self, state: ExponentialState, dt: Scalar) -> ExponentialState:
-        return ExponentialState(state.g * jnp.exp(-dt / self.tau))
+        return ExponentialState(decayed(state.g, dt / self.tau))
 
     def receive(self, state: ExponentialState, add: Callable[[Array], Array]) -> ExponentialState:
         return ExponentialState(add(state.g))
