@@ -118,8 +118,8 @@ def times(name: str, x: Any, dtype: Any) -> Array:
 
 
 def elapsed(name: str, x: Any, begin: Any, dtype: Any) -> Array:
-    """The time or times `x` since `begin`: subtracted in float64 where both are known, and not in `dtype`, which may not
-    tell late times apart.
+    """The time or times `x` since `begin`: subtracted in float64 where both are known, and not in `dtype`, which may
+    not tell late times apart.
 
     **Raises:** as `times`.
     """

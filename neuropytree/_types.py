@@ -97,8 +97,8 @@ class Tick(eqx.Module):
         return self._exactly(lambda t, grain: _snapped(t - wide(begin), grain))
 
     def phase(self, period: ArrayLike) -> Float[Array, "..."]:
-        """Which part of a period (ms) is over at the beginning of the step, from 0 to below 1, where periods begin at 0:
-        the same late in a run as at its start."""
+        """Which part of a period (ms) is over at the beginning of the step, from 0 to below 1, where periods begin at
+        0: the same late in a run as at its start."""
 
         def part(t: Array, grain: Array) -> Array:
             whole = wide(period)
@@ -109,9 +109,11 @@ class Tick(eqx.Module):
 
     def _exactly(self, function: Callable[[Array, Array], Array]) -> Array:
         """A function of the time and of a millionth of the step, in float64, which tells 2^31 steps apart so far."""
-        time = self._wide()
+        time, whole = self._wide(), self
+        while whole.within is not None:
+            whole = whole.within[0]
         with jax.enable_x64(True):
-            out = function(time, 1e-6 * wide(self.dt))
+            out = function(time, 1e-6 * wide(whole.dt))
         return out.astype(jnp.result_type(float))
 
     def _wide(self) -> Array:
