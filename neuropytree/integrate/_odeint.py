@@ -147,7 +147,9 @@ def odeint(
       the time, which is evaluated wherever the stepper evaluates `f`. Where `args` is given too, both are dictionaries
       and `f` gets one with the names of both.
     - `every`: keep the variables after every so many steps; the number of steps must be a multiple.
-    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
+    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far. A late run is as
+      exact as an early one, but for the `t` that functions are given: the time is rounded to their dtype, which in
+      float32 is 1/64 ms after two minutes.
     - `dense`: with `Adaptive(...)`, one solve over the whole run, whose steps don't stop at multiples of `dt`, and
       dense output: `Trajectory.evaluate` gives the variables at any time, and `ys` are found so too. `dt` is then the
       first step tried, and the spacing of `ts`.
