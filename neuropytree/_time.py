@@ -61,9 +61,9 @@ class Clock(eqx.Module):
             return t
         still = jax.lax.stop_gradient(self.jumps)
         limits = jnp.finfo(t.dtype)
-        ulp = jnp.maximum(limits.eps * jnp.abs(still), limits.tiny)
+        ulp = jnp.where(jnp.isfinite(still), jnp.maximum(limits.eps * jnp.abs(still), limits.tiny), 0)
         over = self.since <= s
         low = jnp.max(jnp.where(over, still + ulp, -jnp.inf))
         high = jnp.min(jnp.where(over, jnp.inf, still - ulp))
-        # where two jumps are neighbours the later has its way
+        # where two jumps are next to each other, what comes after the first has its way
         return t + jax.lax.stop_gradient(jnp.maximum(jnp.minimum(t, high), low) - t)

@@ -447,7 +447,7 @@ def test_a_late_solve_sees_each_side_of_a_jump():
     def solve(t0, strictly):
         return npt.integrate.hybrid_solve(
             lambda t, v, args: jnp.where(on(t, t0 + 7.5, strictly), 4.0, 0.0), jnp.float32(0.0), t0=t0, t1=t0 + 10.5,
-            event=lambda t, v, args: v - 5.0, reset=lambda t, v, args: v - 5.0, jump_ts=(t0 + 7.5)[None], max_spikes=3,
+            event=lambda t, v, args: v - 5.0, reset=lambda t, v, args: v - 5.0, jump_ts=jnp.stack([t0 + 7.5, jnp.float32(jnp.inf)]), max_spikes=3,
             ts=t0 + jnp.float32([7.5, 8.0]),
         )  # fmt: skip
 
