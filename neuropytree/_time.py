@@ -34,8 +34,35 @@ def time_stamps(start: Any, dt: float, n_steps: int, every: int = 1) -> Float[Ar
     return (int(start) + ends) * float(dt)
 
 
+class Base(eqx.Module):
+    """An instant that times are counted from, as a sum of two numbers: together they have twice the digits."""
+
+    high: Float[Array, ""]
+    low: Float[Array, ""]
+
+    @classmethod
+    def at(cls, s: Float[Array, ""]) -> "Base":
+        return cls(s, jnp.zeros_like(s))
+
+    def plus(self, s: Float[Array, ""]) -> "Base":
+        """`s` later."""
+        x = self.low + s
+        high = self.high + x
+        part = high - self.high
+        return Base(high, jax.lax.stop_gradient((self.high - (high - part)) + (x - part)))
+
+    def total(self, s: Float[Array, ""]) -> Float[Array, ""]:
+        """The time that is `s` later."""
+        return self.high + (self.low + s)
+
+    def since(self, s: Float[Array, "..."]) -> Float[Array, "..."]:
+        """How much later `s` is."""
+        return (s - self.high) - self.low
+
+
 class Clock(eqx.Module):
-    """The time of a solve that counts from its own beginning: `clock(s)` is `begin + s`, rounded once.
+    """The time of a solve that counts from its own beginning: `clock(s)` is `begin + s`, rounded once. With a base, `s`
+    counts from that, and it from the beginning.
 
     Late, times are further apart than those since the beginning. So that a function of the time that jumps at one of
     `jumps` is seen on the side on which `s` is, no time is rounded across them.
@@ -55,14 +82,14 @@ class Clock(eqx.Module):
         s = jnp.where((s < 0) & (s >= -slack), 0, s)
         return jnp.where((s > length) & (s <= length + slack), length, s)
 
-    def __call__(self, s: Float[Array, ""]) -> Float[Array, ""]:
-        t = self.begin + s
+    def __call__(self, s: Float[Array, ""], base: Base | None = None) -> Float[Array, ""]:
+        t = self.begin + (s if base is None else base.total(s))
         if self.jumps.shape[0] == 0:
             return t
         still = jax.lax.stop_gradient(self.jumps)
         limits = jnp.finfo(t.dtype)
         ulp = jnp.where(jnp.isfinite(still), jnp.maximum(limits.eps * jnp.abs(still), limits.tiny), 0)
-        over = self.since <= s
+        over = (self.since if base is None else base.since(self.since)) <= s
         low = jnp.max(jnp.where(over, still + ulp, -jnp.inf))
         high = jnp.min(jnp.where(over, jnp.inf, still - ulp))
         # where two jumps are next to each other, what comes after the first has its way

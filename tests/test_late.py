@@ -447,8 +447,8 @@ def test_a_late_solve_sees_each_side_of_a_jump():
     def solve(t0, strictly):
         return npt.integrate.hybrid_solve(
             lambda t, v, args: jnp.where(on(t, t0 + 7.5, strictly), 4.0, 0.0), jnp.float32(0.0), t0=t0, t1=t0 + 10.5,
-            event=lambda t, v, args: v - 5.0, reset=lambda t, v, args: v - 5.0, jump_ts=jnp.stack([t0 + 7.5, jnp.float32(jnp.inf)]), max_spikes=3,
-            ts=t0 + jnp.float32([7.5, 8.0]),
+            event=lambda t, v, args: v - 5.0, reset=lambda t, v, args: v - 5.0, max_spikes=3,
+            ts=t0 + jnp.float32([7.5, 8.0]), jump_ts=t0 + jnp.float32([7.5, np.inf]),
         )  # fmt: skip
 
     begins, strictly = jnp.float32([0.0, 3e5, 0.0, 3e5]), jnp.array([False, False, True, True])
@@ -458,6 +458,24 @@ def test_a_late_solve_sees_each_side_of_a_jump():
         np.testing.assert_array_equal(sol.spike_times[k], begins[k] + jnp.float32([8.75, 10.0, np.inf]))
     np.testing.assert_allclose(sol.ys[0], [0.0, 2.0], rtol=3e-6)  # of sums
     assert (sol.n_steps < 20).all()
+
+
+def test_spikes_late_in_a_long_solve():
+    """Five minutes of silence, and then a current: time is told from the last jump or event."""
+    cell = npt.neurons.LIF(1, v_th=20.0, v_reset=0.0, tau=10.0, t_ref=2.0)
+
+    @quick_jit
+    def spikes(on):
+        drive = jax.tree_util.Partial(lambda on, t: jnp.where(t >= on, 25.0, 0.0), on)
+        options = {"duration": on + 40.0, "jump_ts": on[None], "max_spikes": 4}
+        return npt.neurons.exact_spikes(cell, drive, **options)
+
+    early, late = (spikes(jnp.float32(on)) for on in (8.0, 3e5))
+    first, period = 10 * np.log(5), 10 * np.log(5) + 2
+    np.testing.assert_allclose(early.spike_times[0, :2], 8.0 + first + period * np.arange(2), rtol=0, atol=1e-3)
+    # float32 tells 1/32 ms apart
+    np.testing.assert_allclose(late.spike_times[0, :2], 3e5 + first + period * np.arange(2), rtol=0, atol=0.016 + 1e-3)
+    assert early.n_spikes == late.n_spikes == 2
 
 
 @pytest.mark.parametrize("delta_t", [1e-6, 1e-14, 1e-30])

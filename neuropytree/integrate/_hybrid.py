@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
 from .._arguments import elapsed, no_nan, number, times
 from .._errors import check_function
-from .._time import Clock
+from .._time import Base, Clock
 from ._explicit import ExplicitRungeKutta
 from ._hybrid_problem import OVERFLOW, Found, Function, Nodes, Problem, Start
 from ._hybrid_replay import replay
@@ -128,7 +128,7 @@ def hybrid_solve(
       `DormandPrince()`.
     - `rtol`, `atol`: tolerances of a step; $10^{-9}$ each for float64 and $10^{-5}$ for float32, unless given.
     - `root_tol`: how near (ms) a step must end to an event; what remains is corrected to second order. 64 units in the
-      last place of the length of the solve, unless given.
+      last place of the time since the event before, or of 100 ms if that is longer, unless given.
     - `dtmax`: no step is longer (ms). An event is sought at four points of each step and at its highest point between
       them; several rises and falls within one step may be missed, and so may a short pulse in the field.
     - `max_steps`: at most so many steps, those included that are rejected or land on events. Reverse mode needs memory
@@ -275,13 +275,10 @@ def _solve(
     for name, x in (("ts", ts), ("jump_ts", clock.jumps)):
         if x.ndim != 1:
             raise ValueError(f"{name} has shape {x.shape}; expected a list of times")
-    limits = jnp.finfo(length.dtype)
     length = eqx.error_if(length, ~(length >= 0), "hybrid_solve: t1 is before t0")
     ts = clock.within(ts, length)
     ts = eqx.error_if(ts, ~((ts >= 0) & (ts <= length)), "hybrid_solve: ts has times outside of t0 and t1")
     system = _converted(system, clock, y0, args)
-    last = jnp.maximum(length, limits.tiny)
-    near = jax.lax.stop_gradient(64 * limits.eps * last) if root_tol is None else root_tol
     problem = Problem(
         vector_field=system.vector_field,
         hold_field=system.hold_field,
@@ -292,7 +289,8 @@ def _solve(
         solver=_with_tolerances(solver, rtol, atol),
         rtol=rtol,
         atol=atol,
-        root_tol=near,
+        root_tol=root_tol,
+        length=length,
         dtmax=dtmax,
         max_spikes=max_spikes,
         max_steps=max_steps,
@@ -362,13 +360,13 @@ def _numbers(args: Any, dtype: Any) -> Any:
 
 
 def _converted(system: _System, clock: Clock, y: PyTree, args: Any) -> _System:
-    """The functions, of the time since the beginning, with all that they close over as leaves, and with their results
+    """The functions, of a base and the time since then, with all that they close over as leaves, and with their results
     checked."""
     s = jnp.zeros_like(clock.begin)
     hold_field = system.hold_field
 
     def like_state(function: Any, name: str) -> Function:
-        return lambda s, y, args: _like(function(clock(s), y, args), y, name)
+        return lambda base, s, y, args: _like(function(clock(s, base), y, args), y, name)
 
     def below_zero(t: Any, y: PyTree, args: Any) -> Any:
         value = system.event(t, y, args)
@@ -380,13 +378,13 @@ def _converted(system: _System, clock: Clock, y: PyTree, args: Any) -> _System:
         if not callable(function):
             constant = function
             function = lambda t, y, args: constant  # noqa: E731
-        return lambda s, y, args: _like(function(clock(s), y, args), s, name)
+        return lambda base, s, y, args: _like(function(clock(s, base), y, args), s, name)
 
     if system.hold is not None and hold_field is None:
         hold_field = lambda t, y, args: jax.tree.map(jnp.zeros_like, y)  # noqa: E731
 
     def closed(function: Any) -> Any:
-        return eqx.filter_closure_convert(function, s, y, args)
+        return eqx.filter_closure_convert(function, Base.at(s), s, y, args)
 
     return _System(
         vector_field=closed(like_state(system.vector_field, "vector_field")),
