@@ -45,7 +45,8 @@ def test_a_ball_bounces_and_never_falls_through_the_floor(reset, x64):
         assert int(sol.n_spikes) == 6
         assert float(sol.y[0]) == pytest.approx(height(0.9), rel=1e-8 if x64 else 2e-4)
         expected = (height(0.9 + 1e-6) - height(0.9 - 1e-6)) / 2e-6
-        assert float(slope) == pytest.approx(expected, rel=1e-6 if x64 else 2e-3)
+        # the time of the last landing counts 117 times in the slope, and float32 has it to some 5e-5 s, by rtol = 1e-5
+        assert float(slope) == pytest.approx(expected, rel=1e-6 if x64 else 6e-3)
 
 
 def test_a_reset_above_zero_is_still_an_error():
