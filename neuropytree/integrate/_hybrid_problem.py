@@ -21,7 +21,7 @@ NODE, RELEASE, LANDED, AT_ONCE = 1, 2, 4, 8
 _LONG = 100.0  # ms: a time since the last event that is shorter is told as finely as the variables can tell it
 UPSTROKE = 2048  # how near in time an event counts as reached where steps can't be shorter; in units in the last place
 
-Function = Callable[[Any, PyTree, Any], Any]
+Function = Callable[..., Any]
 
 
 class Problem(eqx.Module):
