@@ -1,7 +1,6 @@
 """Float32 late in a run: whatever has steps or times gives after 10^8 steps what it gives at the start.
 
-Everything public that has to do with time is walked: what is new is found, and must be made by its class alone, have an
-instance in a table here, or a reason why not.
+What is public is walked: what is new must be made by its class alone, or have an instance or a reason in a table here.
 """
 
 import importlib
@@ -16,7 +15,6 @@ import pytest
 from jax.interpreters.partial_eval import dce_jaxpr
 
 import neuropytree as npt
-from neuropytree._math import decayed
 from neuropytree.testing import neuron_bank, node_bank
 
 from .helpers import assert_same_bits, quick_jit
@@ -221,13 +219,12 @@ def test_steppers_hand_on_a_time_that_is_rounded_once(kind):
 
 # ---- cells and nodes ------------------------------------------------------------------------------------------------
 
-NO_CELL = {"exact_spikes": "a solver, see below"}
 GO_BY_NUMBERS = {"SpikeTimes", "SpikeTimes, counts"}  # of the steps: see below
 
 
 def cells():
     """Every cell of the bank, and every other that has a name."""
-    others = {name: f for name, f in functions(npt.neurons).items() if name not in NO_CELL and name[0].isupper()}
+    others = {name: f for name, f in functions(npt.neurons).items() if name[0].isupper()}
     return {**{name: f for name, f in others.items() if name not in neuron_bank()}, **neuron_bank()}
 
 
@@ -275,7 +272,6 @@ def test_spikes_at_given_times_come_in_their_steps():
         steps = np.array([0, 1, 2, 7, 7, 20])
         source = npt.sources.SpikeTimes([0, 1, 2, 0, 1, 0], (late + steps + 1) * dt, size=3)
         state = source.init(dt=dt)
-        np.testing.assert_array_equal(state.steps, late + steps)
         send = lambda k, source=source, state=state, late=late, dt=dt: source.advance(  # noqa: E731
             state, None, npt.Tick.at(late + k, dt=dt)
         )[1]["spike"]
@@ -382,12 +378,11 @@ NO_SOLVERS = {
     "hybrid_options": "checks options",
     "fdeint": "always begins at 0: Caputo's derivative is from there",
 }
-SOLVERS = ("odeint", "sdeint", "hybrid_solve")
 
 
 def test_every_solver_is_known():
     found = {name: f for name, f in functions(npt.integrate).items() if name not in tableaux()}
-    complete(found, SOLVERS, NO_SOLVERS)
+    complete(found, ("odeint", "sdeint", "hybrid_solve"), NO_SOLVERS)
 
 
 def test_trajectories_begin_late(dt=0.01):
@@ -462,8 +457,8 @@ def test_a_late_solve_sees_each_side_of_a_jump():
             ts=t0 + jnp.float32([7.5, 8.0]), jump_ts=t0 + jnp.float32([7.5, np.inf]),
         )  # fmt: skip
 
-    begins, strictly = jnp.float32([0.0, 3e5, 0.0, 3e5]), jnp.array([False, False, True, True])
-    sol = quick_jit(jax.vmap(solve))(begins, strictly)
+    begins = jnp.float32([0.0, 3e5, 0.0, 3e5])
+    sol = quick_jit(jax.vmap(solve))(begins, jnp.array([False, False, True, True]))
     for k in range(4):
         assert_same_bits(sol.ys[k], sol.ys[0])
         np.testing.assert_array_equal(sol.spike_times[k], begins[k] + jnp.float32([8.75, 10.0, np.inf]))
@@ -503,11 +498,3 @@ def test_slow_decays_are_those_of_float64():
     lost = np.asarray(x, float) * -np.expm1(-0.3)
     for left in after(x):
         np.testing.assert_allclose(np.asarray(x, float) - left, lost, rtol=2e-4)
-
-
-def test_decays_are_exact_at_any_rate():
-    by = np.logspace(-9, 1, 45).astype(np.float32)
-    ones = jnp.ones(45, jnp.float32)
-    np.testing.assert_allclose(decayed(ones, jnp.asarray(by)), np.exp(-by.astype(float)), rtol=2e-7)
-    slope = jax.vmap(jax.grad(decayed, 1))(ones, jnp.asarray(by))
-    np.testing.assert_allclose(slope, -np.exp(-by.astype(float)), rtol=4e-7)
