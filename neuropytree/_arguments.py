@@ -185,6 +185,19 @@ def check_kind(x: Any, kind: type, name: str, *, optional: bool = True) -> None:
     raise TypeError(f"{name} is {what}; expected {article} {kind.__name__}{' or None' if optional else ''}")
 
 
+def elapsed(x: Any, name: str, begin: Any, dtype: Any, **bounds: Any) -> Array:
+    """The time or times `x` since `begin`: subtracted in float64 where both are known, and not in `dtype`, which may
+    not tell late times apart.
+
+    **Raises:** as `real`.
+    """
+    out = real(x, name, unit="ms", dtype=dtype, **bounds)
+    known, first = known_values(x), known_values(begin)
+    if known is None or first is None:
+        return out - jnp.asarray(begin, dtype)
+    return jnp.asarray(known.astype(np.float64) - first.astype(np.float64), dtype)
+
+
 def named(y: PyTree) -> list[tuple[str, Any]]:
     """The leaves of a tree with their places in it as names; `"y"` for one that is no tree."""
     leaves = jax.tree_util.tree_leaves_with_path(y)

@@ -57,6 +57,17 @@ def fast_expm1(x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
     return _expm1(jnp.clip(x, -limit, limit))
 
 
+def decayed(x: Inexact[Array, "..."], by: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
+    r"""$x e^{-b}$, for what decays a little in each of many steps.
+
+    The factor itself is rounded: in float32 a time constant of $10^6$ steps would be 1 % off, and with what is taken
+    off instead it is 0.03 %. From some $10^7$ steps on nothing is taken off that a sum in float32 could see.
+    """
+    slow = by < math.log(2)
+    factor = jnp.where(slow, jnp.expm1(-by), jnp.exp(-by))
+    return jnp.where(slow, x, 0) + x * factor
+
+
 # (2^x - 1) / x on [-1/2, 1/2], the lowest power first: for the least relative error, and by Taylor
 _POWER_LESS_1 = {
     "float32": (math.log(2), 0.24022363687517453, 0.055504655835198036, 0.009665658003689015, 0.0013341140744992605),

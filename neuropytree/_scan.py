@@ -56,6 +56,28 @@ class Nest:
         return self.lengths[-1]
 
 
+class Sum(NamedTuple):
+    """A sum of trees of arrays, in which booleans are counted, and what has been lost of it by rounding: or else, in
+    float32, the mean of a million voltages would be wrong by some 0.5 mV.
+
+    Source: Kahan 1965, doi:10.1145/363707.363723.
+    """
+
+    total: PyTree
+    lost: PyTree
+
+    @classmethod
+    def of(cls, like: PyTree) -> "Sum":
+        """An empty sum of trees like that."""
+        return cls(jax.tree.map(_zero, like), jax.tree.map(_zero, like))
+
+    def add(self, x: PyTree) -> "Sum":
+        totals, structure = jax.tree.flatten(self.total)
+        each = zip(totals, jax.tree.leaves(self.lost), jax.tree.leaves(x), strict=True)
+        totals, losts = zip(*(_added(*one) for one in each), strict=True) if totals else ((), ())
+        return Sum(jax.tree.unflatten(structure, totals), jax.tree.unflatten(structure, losts))
+
+
 class Carry(NamedTuple):
     """What goes from step to step: the index of the next, the state, the parts of the last output that records of
     longer blocks want, sums within blocks, and what collectors hold."""
@@ -117,7 +139,7 @@ class Scan:
         """What the first block is given."""
         state = vary_as(state, self.state)
         kept = [_zero(x, count=False) for x in self._kept(self.output)]
-        sums = [jax.tree.map(_zero, x) if r.reduce else None for r, x in zip(self.records, self.observed, strict=True)]
+        sums = [Sum.of(x) if r.reduce else None for r, x in zip(self.records, self.observed, strict=True)]
         held = [self._held(collector) for collector in self.collectors]
         return Carry(index=index, state=state, output=kept, sums=sums, held=held)
 
@@ -178,7 +200,7 @@ class Scan:
     def _one(self, carry: Carry, row: Any) -> tuple[Carry, Any, list[PyTree]]:
         state, output = self.step(carry.state, carry.index, row)
         sums = [
-            None if held is None else jax.tree.map(_add, held, record.observe(state, output))
+            None if held is None else held.add(record.observe(state, output))
             for record, held in zip(self.records, carry.sums, strict=True)
         ]
         held = [c.collect(h, state, output, carry.index) for c, h in zip(self.collectors, carry.held, strict=True)]
@@ -195,7 +217,7 @@ class Scan:
                 taken[n] = jax.tree.map(jnp.asarray, record.observe(carry.state, output))
                 continue
             length = self.nest.lengths[level] if record.reduce == "mean" else None
-            taken[n] = jax.tree.map(lambda x: x if length is None else _divided(x, length), sums[n])  # noqa: B023
+            taken[n] = jax.tree.map(lambda x: x if length is None else _divided(x, length), sums[n].total)  # noqa: B023
             sums[n] = jax.tree.map(jnp.zeros_like, sums[n])
         return carry._replace(sums=sums), output, taken
 
@@ -226,8 +248,13 @@ def _zero(x: Any, *, count: bool = True) -> Array:
     return vary_as(zero, x)
 
 
-def _add(total: Array, x: Any) -> Array:
-    return total + jnp.asarray(x).astype(total.dtype)
+def _added(total: Array, lost: Array, x: Any) -> tuple[Array, Array]:
+    x = jnp.asarray(x).astype(total.dtype)
+    if not jnp.issubdtype(total.dtype, jnp.inexact):
+        return total + x, lost
+    x = x - lost
+    new = total + x
+    return new, jnp.where(jnp.isfinite(new), (new - total) - x, 0)
 
 
 def _divided(x: Array, n: int) -> Array:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +15,7 @@ from ._errors import check_key, listing
 from ._rule import AbstractInitializer, Undrawn
 from ._stream import Stream as Stream
 from ._stream import fold_key as fold_key
-from ._time import as_dt, instant
+from ._time import as_dt, instant, wide
 
 State = PyTree[Any]
 Output = PyTree[Any]
@@ -55,13 +56,16 @@ class Tick(eqx.Module):
     - `key`: JAX random key of this step and place, for `jax.random`; `None` in a run without randomness.
     - `stream`: the same for `npt.random`, whose numbers cost less and don't depend on how many are drawn; or `None`.
 
-    Times and keys are computed where they are asked for.
+    Times and keys are computed where they are asked for. In float32 `t` late in a run is coarse: from 131 s on a
+    multiple of 1/64 ms, from 4.7 hours on of 2 ms. `since` and `phase` don't have this limit.
 
     !!! example
 
         ```python
-        import neuropytree as npt
-        tick = npt.Tick.at(3, dt=0.1)
+        import jax.numpy as jnp, neuropytree as npt
+        tick = npt.Tick.at(10**8, dt=0.1)
+        tick.since(9_999_999.5)  # 0.5 ms
+        jnp.sin(2 * jnp.pi * tick.phase(7.0))  # of a period of 7 ms
         ```
     """
 
@@ -92,6 +96,35 @@ class Tick(eqx.Module):
         """Time at the beginning of the step (ms)."""
         return self._wide().astype(jnp.result_type(float))
 
+    def since(self, begin: ArrayLike) -> Float[Array, "..."]:
+        """Time from `begin` (ms) to the beginning of the step (ms), negative before: rounded after the subtraction, and
+        so the same late in a run as at its start.
+
+        `begin` is a number or an array. Numbers and NumPy arrays keep their precision; a JAX array of float32 has lost
+        it where it is late. Differences below a millionth of a step are none.
+        """
+        return self._exactly(lambda t, grain: _snapped(t - wide(begin), grain))
+
+    def phase(self, period: ArrayLike) -> Float[Array, "..."]:
+        """Which part of a period (ms) is over at the beginning of the step, from 0 to below 1, where periods begin at
+        0: the same late in a run as at its start."""
+
+        def part(t: Array, grain: Array) -> Array:
+            whole = wide(period)
+            over = _snapped(jnp.mod(t, whole), grain)
+            return jnp.where(over > whole - grain / 2, 0, over) / whole
+
+        return self._exactly(part)
+
+    def _exactly(self, function: Callable[[Array, Array], Array]) -> Array:
+        """A function of the time and of a millionth of the step, in float64, which tells 2^31 steps apart so far."""
+        time, whole = self._wide(), self
+        while whole.within is not None:
+            whole = whole.within[0]
+        with jax.enable_x64(True):
+            out = function(time, 1e-6 * wide(whole.dt))
+        return out.astype(jnp.result_type(float))
+
     def _wide(self) -> Array:
         if self.within is None:
             return instant(self.index, self.dt)
@@ -116,6 +149,11 @@ class Tick(eqx.Module):
 
     def _with(self, stream: Stream) -> "Tick":
         return Tick(self.index, self.dt, stream, self.within)
+
+
+def _snapped(x: Array, grain: Array) -> Array:
+    """`x` as the nearest multiple of `grain`, with the derivative of `x`."""
+    return x + jax.lax.stop_gradient(jnp.round(x / grain) * grain - x)
 
 
 class Drive(eqx.Module):

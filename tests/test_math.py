@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neuropytree._math import exprel, fast_exp, fast_expm1, linoid
+from neuropytree._math import decayed, exprel, fast_exp, fast_expm1, linoid
 
 POINTS = np.concatenate([-np.logspace(-12, 2, 60), [0.0], np.logspace(-12, 1.5, 60)])
 
@@ -128,3 +128,11 @@ def test_fast_expm1_keeps_its_digits_near_zero_and_its_derivatives(dtype, rtol):
         assert (np.abs(got - want) <= tolerance * np.maximum(1, want) * 2).all()
     got = fast_expm1(jnp.asarray([np.nan, np.inf, -np.inf, 0.0], dtype))
     assert np.isnan(got[0]) and np.isfinite(got[1]) and got[2] == -1 and got[3] == 0
+
+
+def test_decays_are_exact_at_any_rate():
+    by = np.logspace(-9, 1, 45).astype(np.float32)
+    ones = jnp.ones(45, jnp.float32)
+    np.testing.assert_allclose(decayed(ones, jnp.asarray(by)), np.exp(-by.astype(float)), rtol=2e-7)
+    slope = jax.vmap(jax.grad(decayed, 1))(ones, jnp.asarray(by))
+    np.testing.assert_allclose(slope, -np.exp(-by.astype(float)), rtol=4e-7)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from .._arguments import check_dtype, check_tree, flag, real, whole
+from .._arguments import check_dtype, check_tree, elapsed, flag, real, whole
 from .._errors import check_function
+from .._time import Base, Clock
 from ._explicit import ExplicitRungeKutta
 from ._hybrid_problem import OVERFLOW, Found, Function, Nodes, Problem, Start
 from ._hybrid_replay import replay
@@ -89,6 +90,10 @@ def hybrid_solve(
     event, so that its time is as exact as the solver is, not as its interpolant. Then the state is reset and the solve
     goes on.
 
+    Time is counted from `t0` on, and from each event and jump. So a solve that begins late is the same as one that
+    begins at 0; only the times that are returned are rounded to the dtype, and the $t$ that functions are given: in
+    float32 to 0.03 ms at 300 s and to 1 ms at three hours. Where that is too coarse let the solve begin at 0.
+
     The times of events and all states after them are differentiable, in forward and reverse mode, with respect to
     `y0`, `args`, `t0`, `t1`, `ts`, `jump_ts`, `hold` and whatever the functions close over. At an event at $t^*$,
 
@@ -122,7 +127,7 @@ def hybrid_solve(
       `DormandPrince()`.
     - `rtol`, `atol`: tolerances of a step; $10^{-9}$ each for float64 and $10^{-5}$ for float32, unless given.
     - `root_tol`: how near (ms) a step must end to an event; what remains is corrected to second order. 64 units in the
-      last place of the later of `t0` and `t1`, unless given.
+      last place of the time since the event before, or of 100 ms if that is longer, unless given.
     - `dtmax`: no step is longer (ms). An event is sought at four points of each step and at its highest point between
       them; several rises and falls within one step may be missed, and so may a short pulse in the field.
     - `max_steps`: at most so many steps, those included that are rejected or land on events. Reverse mode needs memory
@@ -165,15 +170,19 @@ def hybrid_solve(
     if hold is not None and not callable(hold):
         hold = real(hold, "hold", least=0, shape=(), unit="ms", dtype=dtype)
     options = hybrid_options(
-        dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
+        dtype, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
         max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    begin, end = (real(x, name, shape=(), unit="ms", dtype=dtype) for name, x in (("t0", t0), ("t1", t1)))
+    begin = real(t0, "t0", shape=(), unit="ms", dtype=dtype)
     jumps = real(() if jump_ts is None else jump_ts, "jump_ts", infinite=True, each="jump", unit="ms", dtype=dtype)
-    release = begin if held_until is None else real(held_until, "held_until", shape=(), unit="ms", dtype=dtype)
+    clock, length = Clock(begin, jumps), elapsed(t1, "t1", t0, dtype, shape=())
+    release = jnp.zeros((), dtype)
+    if held_until is not None:
+        release = elapsed(held_until, "held_until", t0, dtype, shape=())
     system = _System(vector_field=vector_field, hold_field=hold_field, event=event, reset=reset, hold=hold)
     options |= {"crossings": reset is None if crossings is None else flag(crossings, "crossings")}
-    return _solve(system, y0, begin, end, release, args=_numbers(args, dtype), jump_ts=jumps, **options)
+    options |= {"ts": elapsed(() if ts is None else ts, "ts", t0, dtype, each="record")}
+    return _solve(system, y0, clock, length, release, args=_numbers(args, dtype), **options)
 
 
 def hybrid_options(
@@ -244,13 +253,12 @@ def hybrid_options(
 def _solve(
     system: _System,
     y0: PyTree[Array],
-    t0: Array,
-    t1: Array,
+    clock: Clock,
+    length: Array,
     release: Array,
     *,
     args: Any,
     ts: Array,
-    jump_ts: Array,
     solver: Any,
     rtol: Array,
     atol: Array,
@@ -261,15 +269,15 @@ def _solve(
     throw: bool,
     crossings: bool,
 ) -> HybridSolution:
-    """`hybrid_solve`, of a state that is held until `release`; `crossings` as in `Problem`."""
-    for name, x in (("ts", ts), ("jump_ts", jump_ts)):
+    """`hybrid_solve`, of a state that is held until `release`; `crossings` as in `Problem`. All times but those of the
+    clock are since the beginning: late, they would be rounded to what the dtype can tell apart there."""
+    for name, x in (("ts", ts), ("jump_ts", clock.jumps)):
         if x.ndim != 1:
             raise ValueError(f"{name} has shape {x.shape}; expected a list of times")
-    t1 = eqx.error_if(t1, ~(t1 >= t0), "hybrid_solve: t1 is before t0")
-    ts = eqx.error_if(ts, ~((ts >= t0) & (ts <= t1)), "hybrid_solve: ts has times outside of t0 and t1")
-    system = _converted(system, t0, y0, args)
-    last = jnp.maximum(jnp.maximum(jnp.abs(t0), jnp.abs(t1)), jnp.finfo(t0.dtype).tiny)
-    near = jax.lax.stop_gradient(64 * jnp.finfo(last.dtype).eps * last) if root_tol is None else root_tol
+    length = eqx.error_if(length, ~(length >= 0), "hybrid_solve: t1 is before t0")
+    ts = clock.within(ts, length)
+    ts = eqx.error_if(ts, ~((ts >= 0) & (ts <= length)), "hybrid_solve: ts has times outside of t0 and t1")
+    system = _converted(system, clock, y0, args)
     problem = Problem(
         vector_field=system.vector_field,
         hold_field=system.hold_field,
@@ -280,24 +288,24 @@ def _solve(
         solver=_with_tolerances(solver, rtol, atol),
         rtol=rtol,
         atol=atol,
-        root_tol=near,
+        root_tol=root_tol,
+        length=length,
         dtmax=dtmax,
         max_spikes=max_spikes,
         max_steps=max_steps,
         crossings=crossings,
     )
     ys = jax.tree.map(lambda y: jnp.full((ts.shape[0], *y.shape), jnp.inf, y.dtype), y0)
-    nodes, start = _nodes(t0, t1, ts, jump_ts), Start(t0, y0, release)
+    nodes, start = _nodes(length, ts, clock.since), Start(jnp.zeros_like(length), y0, release)
     found, n, status, steps = _solved(problem, nodes, start, ys)
     if throw:
         found = eqx.branched_error_if(
-            found, status > 0, jnp.maximum(status - 1, 0), _messages(max_spikes, max_steps, t0.dtype)
+            found, status > 0, jnp.maximum(status - 1, 0), _messages(max_spikes, max_steps, length.dtype)
         )
     # a jump at the end has been stepped over
-    t = jnp.where(found.t > t1, t1, found.t)
-    return HybridSolution(
-        spike_times=found.spike_times, n_spikes=n, ys=found.ys, t=t, y=found.y, status=status, n_steps=steps
-    )
+    t = clock.begin + jnp.where(found.t > length, length, found.t)
+    times = clock.begin + found.spike_times
+    return HybridSolution(spike_times=times, n_spikes=n, ys=found.ys, t=t, y=found.y, status=status, n_steps=steps)
 
 
 @eqx.filter_custom_jvp
@@ -347,12 +355,14 @@ def _numbers(args: Any, dtype: Any) -> Any:
     return jax.tree.map(lambda x: jnp.asarray(x, dtype) if type(x) is float else x, args)
 
 
-def _converted(system: _System, t: Array, y: PyTree, args: Any) -> _System:
-    """The functions with all that they close over as leaves, and with their results checked."""
+def _converted(system: _System, clock: Clock, y: PyTree, args: Any) -> _System:
+    """The functions, of a base and the time since then, with all that they close over as leaves, and with their results
+    checked."""
+    s = jnp.zeros_like(clock.begin)
     hold_field = system.hold_field
 
     def like_state(function: Any, name: str) -> Function:
-        return lambda t, y, args: _like(function(t, y, args), y, name)
+        return lambda base, s, y, args: _like(function(clock(s, base), y, args), y, name)
 
     def below_zero(t: Any, y: PyTree, args: Any) -> Any:
         value = system.event(t, y, args)
@@ -364,13 +374,13 @@ def _converted(system: _System, t: Array, y: PyTree, args: Any) -> _System:
         if not callable(function):
             constant = function
             function = lambda t, y, args: constant  # noqa: E731
-        return lambda t, y, args: _like(function(t, y, args), t, name)
+        return lambda base, s, y, args: _like(function(clock(s, base), y, args), s, name)
 
     if system.hold is not None and hold_field is None:
         hold_field = lambda t, y, args: jax.tree.map(jnp.zeros_like, y)  # noqa: E731
 
     def closed(function: Any) -> Any:
-        return eqx.filter_closure_convert(function, t, y, args)
+        return eqx.filter_closure_convert(function, Base.at(s), s, y, args)
 
     return _System(
         vector_field=closed(like_state(system.vector_field, "vector_field")),
@@ -396,13 +406,13 @@ def _like(tree: PyTree, like: PyTree, name: str) -> PyTree:
     return jax.tree.map(convert, tree, like)
 
 
-def _nodes(t0: Array, t1: Array, ts: Array, jump_ts: Array) -> Nodes:
-    jump_ts = jnp.where(jump_ts > t1, t1, jnp.where(jump_ts < t0, t0, jump_ts))
-    slot = jnp.concatenate([jnp.arange(ts.size, dtype=jnp.int32), jnp.full((jump_ts.size + 1,), -1, jnp.int32)])
-    jump = jnp.concatenate([jnp.zeros(ts.size, bool), jump_ts < t1, jnp.zeros(1, bool)])
-    t = jnp.concatenate([ts, jump_ts, t1[None]])
+def _nodes(t1: Array, ts: Array, jump_ts: Array) -> Nodes:
+    jump_ts = jnp.where(jump_ts > t1, t1, jnp.where(jump_ts < 0, 0, jump_ts))
+    slot = jnp.concatenate([jnp.full((jump_ts.size,), -1, jnp.int32), jnp.arange(ts.size, dtype=jnp.int32)])
+    jump = jnp.concatenate([jump_ts < t1, jnp.zeros(ts.size + 1, bool)])
+    t = jnp.concatenate([jump_ts, ts, t1[None]])  # of what is asked at a jump, the jump comes first
     order = jnp.argsort(jax.lax.stop_gradient(t), stable=True)
-    return Nodes(t[order], slot[order], jump[order])
+    return Nodes(t[order], jnp.append(slot, -1)[order], jump[order])
 
 
 def _with_tolerances(solver: Any, rtol: Array, atol: Array) -> Any:

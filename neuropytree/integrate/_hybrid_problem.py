@@ -1,12 +1,16 @@
 """What the two passes of a hybrid solve share: the problem, the times given, one step, the state at an event."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from .._time import Base
 
 if TYPE_CHECKING:
     import diffrax
@@ -14,13 +18,14 @@ if TYPE_CHECKING:
 DONE, OVERFLOW, MAX_STEPS, ABOVE, TOO_SMALL = range(5)
 # what happens at the end of a step; a node and a release may fall together
 NODE, RELEASE, LANDED, AT_ONCE = 1, 2, 4, 8
+_LONG = 100.0  # ms: a time since the last event that is shorter is told as finely as the variables can tell it
 UPSTROKE = 2048  # how near in time an event counts as reached where steps can't be shorter; in units in the last place
 
-Function = Callable[[Any, PyTree, Any], Any]
+Function = Callable[..., Any]
 
 
 class Problem(eqx.Module):
-    """What is solved, and how."""
+    """What is solved, and how. Functions take a base and the time since then, and after `at` that time alone."""
 
     vector_field: Function
     hold_field: Function | None
@@ -31,12 +36,28 @@ class Problem(eqx.Module):
     solver: "diffrax.AbstractSolver"
     rtol: Float[Array, ""]
     atol: Float[Array, ""]
-    root_tol: Float[Array, ""]
+    root_tol: Float[Array, ""] | None
+    length: Float[Array, ""]
     dtmax: Float[Array, ""]
     max_spikes: int = eqx.field(static=True)
     max_steps: int = eqx.field(static=True)
     # whether an event is a crossing from below whatever `reset` does: none at once, and each only after a time below
     crossings: bool = eqx.field(static=True)
+
+    def at(self, base: Base) -> "Problem":
+        """The problem in the time since `base`, which is that of the last event or jump: a time that is short is told
+        finely, however late it is."""
+        names = ("vector_field", "hold_field", "event", "reset", "hold")
+        functions = ((name, getattr(self, name)) for name in names)
+        return dataclasses.replace(self, **{name: f and functools.partial(f, base) for name, f in functions})
+
+    def near(self, t: Float[Array, ""]) -> Float[Array, ""]:
+        """How near to an event is there, where the time is `t`."""
+        if self.root_tol is not None:
+            return self.root_tol
+        limits = jnp.finfo(t.dtype)
+        longest = jnp.maximum(jnp.minimum(self.length, _LONG), jnp.maximum(jnp.abs(t), limits.tiny))
+        return jax.lax.stop_gradient(64 * limits.eps * longest)
 
     def field(self, held: Bool[Array, ""]) -> Function:
         """The vector field; while the state is `held`, the other one."""
@@ -55,11 +76,23 @@ class Nodes(eqx.Module):
     slot: Int[Array, " nodes"]  # where the state is saved, or -1
     jump: Bool[Array, " nodes"]  # whether the field may jump there
 
-    def at(self, index: Int[Array, ""]) -> tuple[Float[Array, ""], Int[Array, ""], Bool[Array, ""]]:
-        """Where the step to this node ends (at a jump: just before it), its slot, whether it is a jump."""
+    def at(self, index: Int[Array, ""], base: Base) -> "Node":
+        """One of them, in the time since `base`."""
         k = jnp.minimum(index, self.t.shape[0] - 1)
-        t, jump = self.t[k], self.jump[k]
-        return jnp.where(jump, beside(t, -jnp.inf), t), self.slot[k], jump
+        t, jump = base.since(self.t[k]), self.jump[k]
+        end = jnp.where(jump, _just_before(t), t)
+        return Node(end=end, slot=self.slot[k], jump=jump, t=t, base=Base.at(self.t[k]))
+
+
+class Node(NamedTuple):
+    """Where the step to a node ends (at a jump: just before it), its slot, whether it is a jump, and when it is; the
+    base that it is itself."""
+
+    end: Float[Array, ""]
+    slot: Int[Array, ""]
+    jump: Bool[Array, ""]
+    t: Float[Array, ""]
+    base: Base
 
 
 class Start(eqx.Module):
@@ -88,15 +121,22 @@ def select(which: Bool[Array, ""], a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: jnp.where(which, x, y), a, b)
 
 
-def beside(t: Array, towards: float) -> Array:
-    """The next number after `t`, with the derivative of `t`."""
+def _just_before(t: Array) -> Array:
+    """The number before `t`, with the derivative of `t`."""
     still = jax.lax.stop_gradient(t)
-    return t + (jnp.nextafter(still, jnp.full_like(still, towards)) - still)
+    return t + (jnp.nextafter(still, jnp.full_like(still, -jnp.inf)) - still)
 
 
-def beyond(t: Array) -> Array:
-    """Just beyond the jump that a step to `t` ended before."""
-    return beside(beside(t, jnp.inf), jnp.inf)
+def rebased(
+    s: Any, node: Node, end: Array, moves: Array, at_node: Array, spikes: Array, t: Array, rest: Array
+) -> tuple[Base, Array, Array]:
+    """Base, time, and time of release after a step to `end`, or after a spike at `t` and how long it is held: an event
+    or a jump is a new base."""
+    jumps = at_node & node.jump
+    base = select(spikes, s.base.plus(t), select(jumps, node.base, s.base))
+    t = jnp.where(spikes | jumps, 0, jnp.where(moves, end, s.t))
+    release = jnp.where(spikes, rest, jnp.where(jumps, s.release - node.t, s.release))
+    return base, t, release
 
 
 def write(buffer: Array, at: Int[Array, ""], value: Array, when: Bool[Array, ""]) -> Array:
@@ -168,6 +208,6 @@ def _no_derivative(x: Array, where: Array) -> Array:
 
 
 def after_event(p: Problem, t: Array, y: PyTree) -> tuple[PyTree, Float[Array, ""]]:
-    """The state after the reset, and the time until which it is held."""
+    """The state after the reset, and how long it is held."""
     y = y if p.reset is None else p.reset(t, y, p.args)
-    return y, t if p.hold is None else t + p.hold(t, y, p.args)
+    return y, jnp.zeros_like(t) if p.hold is None else p.hold(t, y, p.args)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from .._time import Base
 from ._diffrax import with_scan
 from ._hybrid_problem import (
     AT_ONCE,
@@ -25,8 +26,8 @@ from ._hybrid_problem import (
     Start,
     after_event,
     at_event,
-    beyond,
     one_step,
+    rebased,
     select,
     write,
 )
@@ -36,6 +37,7 @@ _BLOCK = 64  # what reverse mode keeps of a solve: one state for each block, and
 
 
 class _State(eqx.Module):
+    base: Base
     t: Array
     y: PyTree[Array]
     release: Array
@@ -51,7 +53,7 @@ def replay(p: Problem, nodes: Nodes, start: Start, ys: PyTree, mesh: Mesh) -> Fo
     p = eqx.tree_at(lambda p: p.solver, p, with_scan(p.solver, "bounded"))
     zero = jnp.zeros((), jnp.int32)
     never = jnp.full((p.max_spikes,), jnp.inf, start.t.dtype)
-    state = _State(start.t, start.y, start.release, start.release > start.t, zero, zero, never, ys)
+    state = _State(Base.at(start.t), start.t, start.y, start.release, start.release > start.t, zero, zero, never, ys)
     blocks = -(-p.max_steps // _BLOCK)
 
     def rows(x: Array) -> Array:
@@ -67,16 +69,16 @@ def replay(p: Problem, nodes: Nodes, start: Start, ys: PyTree, mesh: Mesh) -> Fo
     taken = jnp.arange(p.max_steps, dtype=jnp.int32) < mesh.size
     xs = jax.tree.map(rows, (mesh.end, mesh.what, mesh.close, taken))
     final, _ = jax.lax.scan(maybe, state, xs)
-    return Found(final.t, final.y, final.spike_times, final.ys)
+    return Found(final.base.total(final.t), final.y, final.spike_times, final.ys)
 
 
 def _body(p: Problem, nodes: Nodes, s: _State, end: Array, what: Array, close: Array, taken: Array) -> _State:
-    field = p.field(s.held)
-    here, slot, jumps = nodes.at(s.node)
+    p = p.at(s.base)
+    field, node = p.field(s.held), nodes.at(s.node, s.base)
     at_node, releases = (what & NODE) > 0, (what & RELEASE) > 0
     landed, at_once = (what & LANDED) > 0, (what & AT_ONCE) > 0
     spikes, moves = landed | at_once, taken & ~(landed | at_once)
-    end = jnp.where(releases, s.release, jnp.where(at_node, here, end))
+    end = jnp.where(releases, s.release, jnp.where(at_node, node.end, end))
     end = jnp.where(taken & ~at_once, end, s.t)
     # a node may be a little before: asked twice, or at a jump
     end = jnp.where(end < s.t, s.t, end)
@@ -87,14 +89,16 @@ def _body(p: Problem, nodes: Nodes, s: _State, end: Array, what: Array, close: A
         t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
         return t, *after_event(p, t, y)
 
-    t_event, y_after, release = jax.lax.cond(eqxi.unvmap_any(spikes), jump, lambda: (s.t, s.y, s.t))
+    t_event, y_after, rest = jax.lax.cond(eqxi.unvmap_any(spikes), jump, lambda: (s.t, s.y, jnp.zeros_like(s.t)))
+    base, t, release = rebased(s, node, end, moves, at_node, spikes, t_event, rest)
     return _State(
-        t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
+        base=base,
+        t=t,
         y=select(spikes, y_after, select(moves, y1, s.y)),
-        release=jnp.where(spikes, release, s.release),
+        release=release,
         held=jnp.where(spikes, p.hold is not None, s.held & ~releases),
         node=s.node + at_node.astype(jnp.int32),
         n=s.n + spikes.astype(jnp.int32),
-        spike_times=write(s.spike_times, s.n, t_event, spikes),
-        ys=jax.tree.map(lambda b, y: write(b, slot, y, at_node & (slot >= 0)), s.ys, y1),
+        spike_times=write(s.spike_times, s.n, s.base.total(t_event), spikes),
+        ys=jax.tree.map(lambda b, y: write(b, node.slot, y, at_node & (node.slot >= 0)), s.ys, y1),
     )

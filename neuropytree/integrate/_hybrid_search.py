@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from .._time import Base
 from ._diffrax import with_scan
 from ._hybrid_problem import (
     ABOVE,
@@ -26,8 +27,8 @@ from ._hybrid_problem import (
     Start,
     after_event,
     at_event,
-    beyond,
     one_step,
+    rebased,
     rises,
     select,
     write,
@@ -48,6 +49,7 @@ class Mesh(eqx.Module):
 
 
 class _State(eqx.Module):
+    base: Base  # times are since then
     t: Float[Array, ""]
     y: PyTree[Array]
     h: Float[Array, ""]  # wish for the next step
@@ -75,15 +77,18 @@ def search(
     p = eqx.tree_at(lambda p: p.solver, p, with_scan(p.solver, "lax"))
     zero, dtype = jnp.zeros((), jnp.int32), start.t.dtype
     never = jnp.full((p.max_steps,), jnp.inf, dtype)
+    base = Base.at(start.t)
+    first = p.at(base)
     state = _State(
+        base=base,
         t=start.t,
         y=start.y,
-        h=_first_step(p, start.t, start.y, nodes.t[-1]),
+        h=_first_step(first, start.t, start.y, nodes.t[-1]),
         lo=start.t,
         hi=start.t,
         guess=start.t,
         landings=zero,
-        armed=jnp.asarray(not p.crossings) | (p.event(start.t, start.y, p.args) < 0),
+        armed=jnp.asarray(not p.crossings) | (first.event(start.t, start.y, p.args) < 0),
         touch=jnp.zeros((), dtype),
         release=start.release,
         held=start.release > start.t,
@@ -102,7 +107,7 @@ def search(
     end = jax.lax.while_loop(goes_on, lambda s: _body(p, nodes, s), state)
     unfinished = (end.status == DONE) & (end.node < nodes.t.shape[0])
     status = jnp.where(unfinished, MAX_STEPS, end.status)
-    return Found(end.t, end.y, end.spike_times, end.ys), end.n, status, end.steps, end.mesh
+    return Found(end.base.total(end.t), end.y, end.spike_times, end.ys), end.n, status, end.steps, end.mesh
 
 
 def _scaled(p: Problem, y: PyTree, y0: PyTree, y1: PyTree) -> Array:
@@ -125,12 +130,14 @@ def _first_step(p: Problem, t: Array, y: PyTree, end: Array) -> Array:
 
 
 def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
+    p = p.at(s.base)
     field = p.field(s.held)
 
     def event(t: Array, y: PyTree) -> Array:
         return p.event(t, y, p.args)
 
-    here, slot, jumps = nodes.at(s.node)
+    node = nodes.at(s.node, s.base)
+    here = node.end
     landing = s.landings > 0
     limit = jnp.maximum(jnp.where(s.held, jnp.minimum(s.release, here), here), s.t)
     wish = s.t + s.h
@@ -178,23 +185,23 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     def jump() -> Any:
         t, y = at_event(p, field, landed, close, jnp.where(landed, end, s.t), select(landed, y1, s.y))
         t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
-        after, release = after_event(p, t, y)
+        after, rest = after_event(p, t, y)
         # whether the reset touches the event at all: seen at two states, since one may be reset to itself
         moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
         above = event(t, after) >= 0
         # at zero, to rounding, and on the way down: as good as below, from then on
         falling = rises(p, p.vector_field, t, after)
-        leaves = above & (falling < 0) & (event(t, after) <= -falling * p.root_tol)
+        leaves = above & (falling < 0) & (event(t, after) <= -falling * p.near(t))
         if p.crossings:
             left = jnp.where(moved, 0, 4 * jnp.abs(event(t, after)))
-            return t, after, release, moved & ~above, jnp.zeros((), bool), left
-        return t, after, release, moved & ~leaves, moved & above & ~leaves, s.touch
+            return t, after, rest, moved & ~above, jnp.zeros((), bool), left
+        return t, after, rest, moved & ~leaves, moved & above & ~leaves, s.touch
 
     def none() -> Any:
-        return s.t, s.y, s.t, jnp.zeros((), bool), jnp.zeros((), bool), s.touch
+        return s.t, s.y, jnp.zeros_like(s.t), jnp.zeros((), bool), jnp.zeros((), bool), s.touch
 
-    t_event, y_after, release, moved, above, touch = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
-    rests = release > t_event
+    t_event, y_after, rest, moved, above, touch = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
+    rests = rest > 0
     above = spikes & above & ~rests
 
     moves = keep & ~landing & ~hit & ~at_once & ~stuck
@@ -207,8 +214,10 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
     still_armed = jnp.where(moves & ~s.held, armed, s.armed | hit)
     if p.crossings:
         still_armed = jnp.where(releases, g1 < -s.touch, still_armed)
+    base, t, release = rebased(s, node, end, moves, at_node, spikes, t_event, rest)
     return _State(
-        t=jnp.where(spikes, t_event, jnp.where(moves, jnp.where(at_node & jumps, beyond(end), end), s.t)),
+        base=base,
+        t=t,
         y=select(spikes, y_after, select(moves, y1, s.y)),
         h=h,
         lo=jnp.where(hit, jnp.maximum(left - slack, times[0]), lo),
@@ -217,15 +226,15 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         landings=jnp.where(landing & ~landed, s.landings + 1, hit.astype(jnp.int32)),
         armed=jnp.where(spikes, moved | (rests & (not p.crossings)), still_armed),
         touch=jnp.where(spikes, touch, s.touch),
-        release=jnp.where(spikes, release, s.release),
+        release=release,
         # a hold of no length is one too, or its length would have no derivative
         held=jnp.where(spikes, p.hold is not None, s.held & ~releases),
         node=s.node + at_node.astype(jnp.int32),
         n=s.n + spikes.astype(jnp.int32),
         status=status,
         steps=s.steps + 1,
-        spike_times=write(s.spike_times, s.n, t_event, spikes),
-        ys=jax.tree.map(lambda b, y: write(b, slot, y, at_node & (slot >= 0)), s.ys, y1),
+        spike_times=write(s.spike_times, s.n, s.base.total(t_event), spikes),
+        ys=jax.tree.map(lambda b, y: write(b, node.slot, y, at_node & (node.slot >= 0)), s.ys, y1),
         mesh=None if s.mesh is None else _recorded(s.mesh, end, what, close, moves | spikes),
     )
 
@@ -284,8 +293,9 @@ def _land(p: Problem, s: _State, landing: Array, g: Array, slope: Array) -> tupl
     """
     move = -g / jnp.where(slope > 0, slope, 1)
     lo, hi = jnp.where(g < 0, s.guess, s.lo), jnp.where(g < 0, s.hi, s.guess)
-    close = (slope > 0) & (jnp.abs(move) <= p.root_tol)
-    landed = landing & (close | (hi - lo <= p.root_tol) | (s.landings >= _LANDINGS))
+    near = p.near(s.guess)
+    close = (slope > 0) & (jnp.abs(move) <= near)
+    landed = landing & (close | (hi - lo <= near) | (s.landings >= _LANDINGS))
     guess = s.guess + move
     good = (slope > 0) & (guess > lo) & (guess < hi)
     return lo, hi, jnp.where(good, guess, lo + (hi - lo) / 2), close, landed

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from .._arguments import check_tree, flag, named, whole
+from .._arguments import check_tree, elapsed, flag, named, whole
 from .._check import broken, broken_message, first_step, whole_steps
 from .._errors import check_function, listing
 from .._scan import Scan, Taken, guard
@@ -42,7 +42,7 @@ class Trajectory(eqx.Module):
     ys: PyTree
     state: PyTree
     dense: "diffrax.DenseInterpolation | None"
-    begin: Float[Array, ""] | None = None
+    begin: Float[Array, ""] | float | None = None
 
     def evaluate(self, t: Float[Array, "..."] | float) -> PyTree:
         """The variables at the time or times `t` of the run, by dense output; the axes of `t` come first.
@@ -56,13 +56,14 @@ class Trajectory(eqx.Module):
             raise ValueError(
                 "these are several runs, by jax.vmap; evaluate each, by jax.vmap(lambda sol: sol.evaluate(t))"
             )
-        t = jnp.asarray(t, dtype=jnp.result_type(float))
-        if not any(isinstance(x, Tracer) for x in jax.tree.leaves((t, self.dense))):
-            first, last = (float(self.begin + x) for x in (self.dense.t0, self.dense.t1))
+        s = elapsed(t, "t", self.begin, jnp.result_type(float), each="time")
+        if not any(isinstance(x, Tracer) for x in jax.tree.leaves((s, self.dense))):
+            first, last = (float(x) for x in (self.dense.t0, self.dense.t1))
             slack = 1e-6 * (last - first)  # of rounding
-            if t.size and not (first - slack <= float(t.min()) and float(t.max()) <= last + slack):
-                raise ValueError(f"times from {float(t.min())} to {float(t.max())} ms; the run is {first} to {last} ms")
-        return _evaluate(self.dense, t - self.begin, self.state)
+            if s.size and not (first - slack <= float(s.min()) and float(s.max()) <= last + slack):
+                low, high, first, last = (float(self.begin) + x for x in (float(s.min()), float(s.max()), first, last))
+                raise ValueError(f"times from {low} to {high} ms; the run is {first} to {last} ms")
+        return _evaluate(self.dense, s, self.state)
 
 
 class _Bound(AbstractAround):
@@ -146,7 +147,9 @@ def odeint(
       the time, which is evaluated wherever the stepper evaluates `f`. Where `args` is given too, both are dictionaries
       and `f` gets one with the names of both.
     - `every`: keep the variables after every so many steps; the number of steps must be a multiple.
-    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far.
+    - `start`: number of the first step; to go on from an earlier run, the number of steps done so far. A late run is as
+      exact as an early one, but for the `t` that functions are given: the time is rounded to their dtype, which in
+      float32 is 1/64 ms after two minutes.
     - `dense`: with `Adaptive(...)`, one solve over the whole run, whose steps don't stop at multiples of `dt`, and
       dense output: `Trajectory.evaluate` gives the variables at any time, and `ys` are found so too. `dt` is then the
       first step tried, and the spacing of `ts`.
@@ -192,8 +195,14 @@ def odeint(
     else:
         ys, final, flags = run(bound, stepper, y0, begin, rows, float(dt), n_steps, int(every))
         interpolation = None
-    ts, since = time_stamps(start, dt, n_steps, every), _time(begin, float(dt)) if dense else None
-    return Trajectory(ts=ts, ys=ys, state=checked(y0, final, flags, dt), dense=interpolation, begin=since)
+    since = _time(begin, float(dt)) if isinstance(begin, Tracer) else int(begin) * float(dt)
+    return Trajectory(
+        ts=time_stamps(start, dt, n_steps, every),
+        ys=ys,
+        state=checked(y0, final, flags, dt),
+        dense=interpolation,
+        begin=since if dense else None,
+    )
 
 
 def as_field(f: Any) -> AbstractField:

@@ -1,5 +1,6 @@
 """Spikes of point neurons at their exact times: the hybrid solve of each neuron, by itself."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, PyTree
 
-from .._arguments import check_tree, real
+from .._arguments import check_tree, elapsed, real
 from .._errors import check_function, check_key
+from .._time import Clock
 from .._types import Drive
 from ..integrate import AbstractFractionalStepper, ExplicitRungeKutta, HybridSolution, hybrid_options, hybrid_solve
 from ._conductance import ConductanceCell
@@ -31,19 +33,21 @@ class _Variables(eqx.Module):
 
 
 class _Neuron(eqx.Module):
-    """The functions of one neuron's solve."""
+    """The functions of one neuron's solve, whose time begins at 0."""
 
     membrane: AbstractMembrane
     spiking: Spiking
     input: Any
+    clock: Clock
 
     @classmethod
-    def of(cls, cell: PointNeuron | ConductanceCell, input: Any) -> "_Neuron":
+    def of(cls, cell: PointNeuron | ConductanceCell, input: Any, clock: Clock) -> "_Neuron":
         if cell.spiking is None:
             raise ValueError("exact_spikes: the cell has no threshold, so it never spikes")
-        return cls(membrane=cell.membrane, spiking=cell.spiking, input=input)
+        return cls(membrane=cell.membrane, spiking=cell.spiking, input=input, clock=clock)
 
-    def vector_field(self, t: Any, y: _Variables, args: Any) -> _Variables:
+    def vector_field(self, s: Any, y: _Variables, args: Any) -> _Variables:
+        t = self.clock(s)
         given: Any = self.input(t) if callable(self.input) else self.input
         slope = self.membrane.vector_field(t, y.membrane, Drive.of(given, y.membrane.v.dtype))
         relative = self.spiking.relative
@@ -130,7 +134,7 @@ def exact_spikes(
     - `input`: a current, one number or one for each neuron; a `Drive`; or a function of the time (ms) that returns
       either for one neuron. Array leaves of the function (an `equinox.Module` or a `jax.tree_util.Partial`) that have
       the shape of the population give one value to each neuron, as parameters of the cell do.
-    - `duration`, `t0`: length and begin of the run (ms).
+    - `duration`, `t0`: length and begin of the run (ms). Time is counted from `t0` on, as in `integrate.hybrid_solve`.
     - `max_spikes`: room for so many spikes of each neuron.
     - `state`: initial state, from `cell.init`; `cell.init(key=key)` unless given. What it has left of a refractory
       period is kept, as far as its `dt` is known.
@@ -184,23 +188,24 @@ def exact_spikes(
             f"exact_spikes has no noise, but {type(cell.membrane).__name__} declares a diffusion: leave the noise "
             "amplitude out"
         )
-    neuron = _Neuron.of(cell, _checked(input, cell.shape))
     y0 = _Variables(membrane=state.membrane, raised=state.raised)
     dtype = state.v.dtype
     begin = real(t0, "t0", shape=(), unit="ms", dtype=dtype)
     length = real(duration, "duration", least=0, shape=(), unit="ms", dtype=dtype)
-    release = begin
+    release = jnp.zeros((), dtype)
     if state.refractory is not None and state.dt is not None:
-        release = begin + state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
+        release = state.refractory.astype(dtype) * jnp.asarray(state.dt, dtype)
     jumps = real(() if jump_ts is None else jump_ts, "jump_ts", infinite=True, each="jump", unit="ms", dtype=dtype)
+    clock = Clock(begin, jumps)
     if jumps.ndim != 1 and jumps.shape[:-1] != cell.shape:
         raise ValueError(f"jump_ts has shape {jumps.shape}; expected (n,), or {(*cell.shape, 'n')}, for each neuron")
+    times = elapsed(() if ts is None else ts, "ts", t0, dtype, each="record")
     options = hybrid_options(
-        dtype, ts=ts, solver=solver, rtol=rtol, atol=atol, root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes,
-        max_steps=max_steps, throw=throw,
+        dtype, ts=clock.within(times, length), solver=solver, rtol=rtol, atol=atol,
+        root_tol=root_tol, dtmax=dtmax, max_spikes=max_spikes, max_steps=max_steps, throw=throw,
     )  # fmt: skip
-    span = {"t0": begin, "t1": begin + length}
-    sol = _population(neuron, y0, span, release, jumps, cell.shape, options)
+    neuron = _Neuron.of(cell, _checked(input, cell.shape), clock)
+    sol = _population(neuron, y0, length, release, cell.shape, options)
     return eqx.tree_at(lambda s: (s.ys, s.y), sol, (sol.ys.membrane, sol.y.membrane))
 
 
@@ -208,19 +213,20 @@ def exact_spikes(
 def _population(
     neuron: _Neuron,
     y0: PyTree[Array],
-    span: dict[str, Array],
+    length: Array,
     release: Array,
-    jumps: Array,
     shape: tuple[int, ...],
     options: dict[str, Any],
 ) -> HybridSolution:
-    """A solve for each neuron. What has the shape of the population is dealt out, and numbers are shared."""
+    """A solve for each neuron, from 0 on, and its times by the neuron's clock. What has the shape of the population is
+    dealt out, and numbers are shared."""
 
     def dealt(x: Array, trailing: int = 0) -> Array:
         full = jnp.broadcast_to(x, (*shape, *x.shape[x.ndim - trailing :]))
         return full.reshape(-1, *full.shape[len(shape) :])
 
-    arrays, static = eqx.partition((neuron, release), eqx.is_array)
+    clock, jumps = neuron.clock, neuron.clock.jumps
+    arrays, static = eqx.partition((dataclasses.replace(neuron, clock=None), release), eqx.is_array)
     shared, own = eqx.partition(arrays, lambda x: x.ndim == 0)
     own = jax.tree.map(dealt, own)
     y0 = jax.tree.map(dealt, y0)
@@ -228,7 +234,10 @@ def _population(
 
     def one(own: Any, y0: PyTree[Array], jumps: Array) -> HybridSolution:
         neuron, release = eqx.combine(shared, own, static)
-        return neuron.solve(y0, **span, held_until=release, jump_ts=jumps, **options)
+        neuron = dataclasses.replace(neuron, clock=Clock(clock.begin, jumps))
+        sol = neuron.solve(y0, t0=0.0, t1=length, held_until=release, jump_ts=neuron.clock.since, **options)
+        late = clock.begin + sol.spike_times, clock.begin + sol.t
+        return eqx.tree_at(lambda s: (s.spike_times, s.t), sol, late)
 
     axes = (0, 0, None if jumps.ndim == 1 else 0)
     sol = jax.vmap(one, in_axes=axes)(own, y0, own_jumps)

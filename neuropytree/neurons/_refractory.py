@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from .._arguments import real
+from .._math import decayed
 from .._types import Scalar, Spikes
 
 
@@ -76,7 +77,7 @@ class RelativeRefractory(eqx.Module):
 
     def decay(self, raised: Float[Array, "..."], dt: Scalar) -> Float[Array, "..."]:
         """What is left of the rise one step later."""
-        return raised * jnp.exp(-dt / self.tau)
+        return decayed(raised, dt / self.tau)
 
     def advance(self, raised: Float[Array, "..."], spike: Spikes) -> Float[Array, "..."]:
         """The rise after the spikes of a step."""

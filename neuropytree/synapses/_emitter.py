@@ -32,7 +32,7 @@ class AbstractEmitter(eqx.Module):
                 return jnp.ones(shape, dtype)  # what is left
 
             def step(self, x, spikes, v, tick):
-                x = 1 - (1 - x) * jnp.exp(-tick.dt / self.tau)
+                x = x + (x - 1) * jnp.expm1(-tick.dt / self.tau)
                 released = self.u * x * spikes.astype(x.dtype)
                 return x - released, released
 

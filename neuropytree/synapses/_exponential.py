@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import exprel
+from .._math import decayed, exprel
 from .._types import Parameter, Scalar, parameter
 from ._kinetics import AbstractKinetics
 
@@ -48,7 +48,7 @@ class Exponential(AbstractKinetics):
         return ExponentialState(jnp.zeros(shape, dtype))
 
     def relax(self, state: ExponentialState, dt: Scalar) -> ExponentialState:
-        return ExponentialState(state.g * jnp.exp(-dt / self.tau))
+        return ExponentialState(decayed(state.g, dt / self.tau))
 
     def receive(self, state: ExponentialState, add: Callable[[Array], Array]) -> ExponentialState:
         return ExponentialState(add(state.g))
