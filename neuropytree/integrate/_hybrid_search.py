@@ -152,18 +152,15 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
 
     # an event at the beginning: at t0, at a release, or because the event itself jumped
     g0, g1 = event(s.t, s.y), event(end, y1)
-    at_once = ~s.held & ~landing & s.armed & (g0 >= 0) & (not p.crossings)
-
-    # an event within the step, on its interpolant
-    share = jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
-    within = jax.vmap(lambda x: event(s.t + (end - s.t) * x, interpolant.evaluate(s.t + (end - s.t) * x)))
-    share, values = _with_top(share, jnp.stack([g0, *within(share[1:-1]), g1]), within)
-    times = s.t + (end - s.t) * share
-    # an event that has just happened, and falls: has it been below zero, and is it back, before the first look?
     falling = rises(p, field, s.t, s.y)
-    blind = ~s.armed & ~landing & ~s.held & (g0 + falling * (times[1] - s.t) < 0) & (values[1] >= 0)
+    ready = s.armed & ~(_leaves(p, s.t, g0, falling) & (not p.crossings))
+    at_once = ~s.held & ~landing & ready & (g0 >= 0) & (not p.crossings)
+
+    times, values = _looked_at(p, s, end, interpolant, g0, g1)
+    # an event that has just happened, and falls: has it been below zero, and is it back, before the first look?
+    blind = ~ready & ~landing & ~s.held & (g0 + falling * (times[1] - s.t) < 0) & (values[1] >= 0)
     keep, h = keep & ~blind, jnp.where(blind, times[1] - s.t, h)
-    armed, hit, k = _first_crossing(s.armed, values)
+    armed, hit, k = _first_crossing(ready, values)
     hit = hit & keep & ~landing & ~s.held & ~at_once
     left, right = times[k - 1], times[k]
     low, high = values[k - 1], values[k]
@@ -172,39 +169,28 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
 
     slope = rises(p, field, end, y1)
     lo, hi, guess, close, landed = _land(p, s, landing, g1, slope)
-    # an upstroke to the event may be steeper than time can resolve: it is there all the same
+    # an upstroke to the event may be steeper than time can resolve: it is there all the same; and so it is at the end,
+    # to rounding
     reach = UPSTROKE * ulp
-    there = stuck & s.armed & ~s.held & (slope > 0) & (g1 < 0) & (-g1 <= slope * reach)
+    ends = keep & reaches & ~hit & ~at_once & (end >= nodes.at(jnp.asarray(nodes.t.shape[0] - 1), s.base).end)
+    near = jnp.where(ends, p.near(end), jnp.where(stuck, reach, -1))
+    there = s.armed & ~s.held & (slope > 0) & (g1 < 0) & (-g1 <= slope * near)
     close, landed, stuck = close & ~there, landed | there, stuck & ~there
-    h = jnp.where(there, reach, h)
+    h = jnp.where(there & ~ends, reach, h)
 
     spikes = at_once | landed
     full = spikes & (s.n >= p.max_spikes)
     spikes = spikes & ~full
 
-    def jump() -> Any:
-        t, y = at_event(p, field, landed, close, jnp.where(landed, end, s.t), select(landed, y1, s.y))
-        t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
-        after, rest = after_event(p, t, y)
-        # whether the reset touches the event at all: seen at two states, since one may be reset to itself
-        moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
-        above = event(t, after) >= 0
-        # at zero, to rounding, and on the way down: as good as below, from then on
-        falling = rises(p, p.vector_field, t, after)
-        leaves = above & (falling < 0) & (event(t, after) <= -falling * p.near(t))
-        if p.crossings:
-            left = jnp.where(moved, 0, 4 * jnp.abs(event(t, after)))
-            return t, after, rest, moved & ~above, jnp.zeros((), bool), left
-        return t, after, rest, moved & ~leaves, moved & above & ~leaves, s.touch
-
-    def none() -> Any:
-        return s.t, s.y, jnp.zeros_like(s.t), jnp.zeros((), bool), jnp.zeros((), bool), s.touch
-
-    t_event, y_after, rest, moved, above, touch = jax.lax.cond(eqxi.unvmap_any(spikes), jump, none)
+    t_event, y_after, rest, moved, above, touch = jax.lax.cond(
+        eqxi.unvmap_any(spikes),
+        lambda: _jumped(p, field, s, end, y1, landed, close),
+        lambda: (s.t, s.y, jnp.zeros_like(s.t), jnp.zeros((), bool), jnp.zeros((), bool), s.touch),
+    )
     rests = rest > 0
     above = spikes & above & ~rests
 
-    moves = keep & ~landing & ~hit & ~at_once & ~stuck
+    moves = keep & ~landing & ~hit & ~at_once & ~stuck & ~there
     arrives = moves & reaches
     releases = arrives & s.held & (s.release <= end)
     at_node = arrives & (here <= end)
@@ -237,6 +223,44 @@ def _body(p: Problem, nodes: Nodes, s: _State) -> _State:
         ys=jax.tree.map(lambda b, y: write(b, node.slot, y, at_node & (node.slot >= 0)), s.ys, y1),
         mesh=None if s.mesh is None else _recorded(s.mesh, end, what, close, moves | spikes),
     )
+
+
+def _looked_at(p: Problem, s: _State, end: Array, interpolant: Any, g0: Array, g1: Array) -> tuple[Array, Array]:
+    """Times of a step, in order, and the event there, which is `g0` and `g1` at its ends."""
+    share = jnp.asarray((0.0, *_INSIDE, 1.0), end.dtype)
+
+    def at(x: Array) -> Array:
+        t = s.t + (end - s.t) * x
+        return p.event(t, interpolant.evaluate(t), p.args)
+
+    within = jax.vmap(at)
+    share, values = _with_top(share, jnp.stack([g0, *within(share[1:-1]), g1]), within)
+    return s.t + (end - s.t) * share, values
+
+
+def _jumped(p: Problem, field: Any, s: _State, end: Array, y1: PyTree, landed: Array, close: Array) -> Any:
+    """Time of the event, state after it, how long it is held, whether the reset has taken the event below zero, whether
+    it has left it above, and how far below zero is still but rounding."""
+
+    def event(t: Array, y: PyTree) -> Array:
+        return p.event(t, y, p.args)
+
+    t, y = at_event(p, field, landed, close, jnp.where(landed, end, s.t), select(landed, y1, s.y))
+    t, y = jnp.where(landed, t, s.t), select(landed, y, s.y)
+    after, rest = after_event(p, t, y)
+    # whether the reset touches the event at all: seen at two states, since one may be reset to itself
+    moved = (event(t, y) != event(t, after)) | (event(t, s.y) != event(t, after_event(p, t, s.y)[0]))
+    g = event(t, after)
+    if p.crossings:
+        return t, after, rest, moved & (g < 0), jnp.zeros((), bool), jnp.where(moved, 0, 4 * jnp.abs(g))
+    # at zero, and on the way down: as good as below, from then on
+    leaves = _leaves(p, t, g, rises(p, p.vector_field, t, after))
+    return t, after, rest, moved & ~leaves, moved & (g >= 0) & ~leaves, s.touch
+
+
+def _leaves(p: Problem, t: Array, g: Array, slope: Array) -> Bool[Array, ""]:
+    """Whether an event is at zero, to rounding, and on the way down: then it is none, but as one that has happened."""
+    return (g >= 0) & (slope < 0) & (g <= -slope * p.near(t))
 
 
 def _control(

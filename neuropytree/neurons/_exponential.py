@@ -67,7 +67,7 @@ class ExponentialMembrane(VoltageMembrane):
         self.v_rest, self.v_t, self.delta_t = (
             real(v_rest, "v_rest"),
             real(v_t, "v_t"),
-            real(delta_t, "delta_t", positive=True),
+            real(delta_t, "delta_t", positive=True, least=1e-30, unit="mV"),
         )
         self.tau, self.r = real(tau, "tau", positive=True, unit="ms"), real(r, "r")
         self.sigma = None if sigma is None else real(sigma, "sigma", least=0)

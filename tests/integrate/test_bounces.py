@@ -63,3 +63,45 @@ def test_a_reset_above_zero_is_still_an_error():
             reset=lambda t, y, args: 0.5,
             max_spikes=5,
         )
+
+
+@pytest.mark.parametrize("x64", [True, False], ids=["f64", "f32"])
+def test_a_ball_that_is_thrown_up_from_the_floor_flies_first(x64):
+    """At t0 the event is zero, and on the way down: that is no bounce."""
+    with jax.enable_x64(x64):
+        sol = npt.integrate.hybrid_solve(
+            lambda t, y, args: jnp.stack([y[1], jnp.full_like(y[1], -9.81)]),
+            jnp.array([0.0, 3.0]),
+            t0=0.0,
+            t1=1.0,
+            event=lambda t, y, args: -y[0],
+            reset=lambda t, y, args: jnp.stack([y[0], -y[1]]),
+            max_spikes=9,
+        )
+        flight = 6 / 9.81
+        np.testing.assert_allclose(sol.spike_times[0], flight, rtol=1e-9 if x64 else 1e-6)
+        rest = 1 - flight
+        assert int(sol.n_spikes) == 1
+        assert float(sol.y[0]) == pytest.approx(3 * rest - 9.81 / 2 * rest**2, rel=1e-8 if x64 else 1e-4)
+
+
+@pytest.mark.parametrize("x64", [True, False], ids=["f64", "f32"])
+def test_an_event_at_the_end_counts_to_rounding(x64):
+    """Ten times 1 are added up by steps; at t1 the state is at the event but for the last digits."""
+    with jax.enable_x64(x64):
+
+        @jax.jit
+        def solved(t1):
+            return npt.integrate.hybrid_solve(
+                lambda t, y, args: jnp.ones_like(y),
+                0.0,
+                t0=0.0,
+                t1=t1,
+                event=lambda t, y, args: y - 1,
+                reset=lambda t, y, args: y - 1,
+                max_spikes=20,
+            )
+
+        for t1 in (1.0, 5.0, 10.0, 10.001):
+            sol = solved(t1)
+            assert int(sol.n_spikes) == int(t1) and abs(float(sol.y) - t1 % 1) < 1e-5
