@@ -32,7 +32,7 @@ def _advanced(
     turns = jax.tree.leaves(jax.tree.broadcast(field.sequence(), y))
     for turn in sorted(set(turns)):
         mine = [n for n, other in enumerate(turns) if other == turn]
-        coefficients = _coefficients(stepper, field, t, leaves, structure, u, mine)
+        coefficients = coefficients_of(stepper, field, t, leaves, structure, u, mine)
         held = [
             secant(c.fixed, c.moving, leaves[n], dt) if isinstance(c, Chord) else c
             for n, c in zip(mine, coefficients, strict=True)
@@ -46,7 +46,7 @@ def _advanced(
     return jax.tree.unflatten(structure, leaves)
 
 
-def _coefficients(
+def coefficients_of(
     stepper: AbstractStepper,
     field: AbstractField,
     t: Scalar,
@@ -56,18 +56,25 @@ def _coefficients(
     which: list[int],
 ) -> list[Linear | Relaxation]:
     """The coefficients of the variables numbered `which`: declared, or found by linearising each in itself."""
-    declared = field.linear(t, jax.tree.unflatten(structure, leaves), u)
-    if declared is None:
-        linears: list[Linear | Relaxation | None] = [None] * len(leaves)
-    else:
-        linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
-        if len(linears) != len(leaves):
-            raise ValueError(
-                f"{called(field)}.linear gives {len(linears)} entries for {len(leaves)} variables; give a Linear, a "
-                "Relaxation or None for each"
-            )
+    linears = declared_of(field, t, leaves, structure, u)
     found = ((n, linears[n]) for n in which)
     return [_linearised(stepper, field, t, leaves, structure, u, n) if x is None else x for n, x in found]
+
+
+def declared_of(
+    field: AbstractField, t: Scalar, leaves: list[Array], structure: Any, u: Any
+) -> list[Linear | Relaxation | None]:
+    """What the field declares of each variable; `None` for one of which it declares nothing."""
+    declared = field.linear(t, jax.tree.unflatten(structure, leaves), u)
+    if declared is None:
+        return [None] * len(leaves)
+    linears = jax.tree.leaves(declared, is_leaf=lambda x: x is None or isinstance(x, Linear | Relaxation))
+    if len(linears) != len(leaves):
+        raise ValueError(
+            f"{called(field)}.linear gives {len(linears)} entries for {len(leaves)} variables; give a Linear, a "
+            "Relaxation or None for each"
+        )
+    return linears
 
 
 def _linearised(
