@@ -14,6 +14,7 @@ from ._elementwise import independent_elements
 
 _MOST_PLAIN = 12
 _MOST_SAFE = 200
+_MOST_GROWTH = 100
 _MOST_UNROLLED = 8
 
 # a solution, and the sign of the determinant
@@ -126,7 +127,8 @@ def _safe(f: Callable[[PyTree], PyTree], x: PyTree, going: Array, system: _Syste
 
 
 def _goes_on(before: PyTree, after: PyTree, x: PyTree, trial: PyTree, system: _System) -> Array:
-    """Whether a step hasn't passed a root: the residual points where it pointed before, or is smaller."""
+    """Whether a step hasn't passed a root: the residual points where it pointed before, or is smaller; nor left what the
+    linearised flow can tell of, as next to a singular matrix."""
 
     def product(p: PyTree, q: PyTree) -> Array:
         def scaled(p: Array, q: Array, x: Array, y: Array) -> Array:
@@ -135,8 +137,8 @@ def _goes_on(before: PyTree, after: PyTree, x: PyTree, trial: PyTree, system: _S
 
         return system.total(jax.tree.map(scaled, p, q, x, trial))
 
-    new = product(after, after)
-    return jnp.isfinite(new) & ((product(before, after) >= 0) | (new < product(before, before) / 4))
+    old, new = product(before, before), product(after, after)
+    return (new < _MOST_GROWTH**2 * old) & ((product(before, after) >= 0) | (new < old / 4))
 
 
 def _solve_blocks(linear: Callable[[PyTree], PyTree], rhs: PyTree) -> _Solved:
