@@ -52,7 +52,11 @@ class Confined(AbstractField):
             return declared
         if declared is None:
             declared = dataclasses.replace(y, **dict.fromkeys(fields_of(y)))
-        return declared if declared.v is not None else dataclasses.replace(declared, v=self._tangent(t, y, u, self.ceiling))
+        return (
+            declared
+            if declared.v is not None
+            else dataclasses.replace(declared, v=self._tangent(t, y, u, self.ceiling))
+        )
 
     def _tangent(self, t: Scalar, y: Any, u: Any, most: Array) -> Tangent:
         """The voltage linearised in itself, its slope bounded: a step that would grow it more than `_GROWTH`-fold ends
