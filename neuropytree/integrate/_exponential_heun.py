@@ -21,7 +21,7 @@ class ExponentialHeun(AbstractStepper):
     A step of `ExponentialEuler`, of all variables at once, predicts $\tilde y$. Then each variable moves again, now by
     what its coefficients are at both ends:
 
-    - A `Linear` or a `Relaxation` with $a_0, b_0$ and $a_1, b_1$ by their means $\bar a, \bar b$ and the change of $b$,
+    - A `Linear` or a `Relaxation` with $a_0, b_0$ and $a_1, b_1$ by the means $\bar a, \bar b$ and the change of $b$,
 
       $$y + \Delta t\,\varphi_1 (\bar a y + \bar b) + \Delta t\,(\varphi_2 - \tfrac12 \varphi_1)
       \left(b_1 \min(1, a_0 / a_1) - b_0 \min(1, a_1 / a_0)\right), \qquad
@@ -30,7 +30,7 @@ class ExponentialHeun(AbstractStepper):
       at $z = \bar a \Delta t$, and without the last term where $a$ changes its sign. It stays between where it is and
       the rests $-b/a$ at both ends, where $a$ is negative: a gate between 0 and 1, at any step.
     - A `Chord` along the line that `secant` makes of the means at both ends: bounded too.
-    - One that is linearised in itself, $\dot y = a y + N(t, y)$ with $a$ as at the beginning, by the change of the rest,
+    - One that is linearised in itself, $\dot y = a y + N(t, y)$ with $a$ as at the beginning, by the change of $N$,
       $\tilde y + \Delta t\,\varphi_2(a \Delta t)\,(N(t + \Delta t, \tilde y) - N(t, y))$. A `Tangent` that $\tilde y$
       carries to its bound stays there: the step ends with a spike.
 

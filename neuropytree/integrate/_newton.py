@@ -26,8 +26,8 @@ def root(residual: Callable[[PyTree], PyTree], guess: PyTree) -> PyTree:
 
     By Newton's method, while that goes the way from the guess to the root: while the determinant is positive. Elsewhere
     by following the flow `x' = -residual(x)` in long implicit steps, which get longer where that comes nearer to a root
-    and shorter where it passes one. Of several roots it ends in the one that the flow ends in, where Newton's method may
-    end in any, or in none.
+    and shorter where it passes one. Of several roots it ends in the one that the flow ends in, where Newton's method
+    may end in any, or in none.
 
     Where the elements of the variables are independent of each other, as in a population, there is a small matrix for
     each element; else one dense matrix. Elements are NaN where neither converges.
@@ -127,8 +127,8 @@ def _safe(f: Callable[[PyTree], PyTree], x: PyTree, going: Array, system: _Syste
 
 
 def _goes_on(before: PyTree, after: PyTree, x: PyTree, trial: PyTree, system: _System) -> Array:
-    """Whether a step hasn't passed a root: the residual points where it pointed before, or is smaller; nor left what the
-    linearised flow can tell of, as next to a singular matrix."""
+    """Whether a step hasn't passed a root: the residual points where it pointed before, or is smaller; nor left what
+    the linearised flow can tell of, as next to a singular matrix."""
 
     def product(p: PyTree, q: PyTree) -> Array:
         def scaled(p: Array, q: Array, x: Array, y: Array) -> Array:

@@ -42,8 +42,8 @@ def secant(
     - `extra`: what else moves the variable while it moves to the middle, such as currents between compartments; it is
       no part of the line.
 
-    **Returns:** a `Relaxation` of the shape of `y`: $G^*$ as its `rate` (1/ms), and as its `rest` (unit of `y`) where the
-    line vanishes.
+    **Returns:** a `Relaxation` of the shape of `y`: $G^*$ as its `rate` (1/ms), and as its `rest` (unit of `y`) where
+    the line vanishes.
 
     An exponential step along it is one of Rosenbrock's type with a secant in the place of the tangent; the methods with
     the tangent are in Hochbruck & Ostermann 2010, doi:10.1017/S0962492910000048, section 2.4.
