@@ -148,9 +148,8 @@ def like_brian2(membrane: Any, y: Any, drive: npt.Drive, dt: float) -> Any:
         v = npt.integrate.relaxed(y.v, npt.integrate.Linear(line.a, line.b), dt)
         return others(membrane, eqx.tree_at(lambda y: y.v, y, v), y, drive, dt)
     v = y.voltages
-    inside = membrane.coefficients(
-        membrane.together(membrane.drives(y, list(membrane.channels)), v), membrane.received(drive, v.shape[:-1])
-    )
+    channels = membrane.together(membrane.drives(y, list(membrane.channels)), v)
+    inside = membrane.coefficients(membrane.totals(channels, membrane.received(drive, v.shape[:-1])))
     along = membrane.coupling(v)
     new = npt.integrate.relaxed(v, npt.integrate.Linear(inside.a + along.a, inside.b + along.b), dt)
     return others(membrane, eqx.tree_at(lambda y: y.voltages, y, new), y, drive, dt)

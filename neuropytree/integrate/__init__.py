@@ -6,6 +6,7 @@ from ._base import AbstractStepper as AbstractStepper
 from ._base import Chord as Chord
 from ._base import Linear as Linear
 from ._base import Relaxation as Relaxation
+from ._base import Tangent as Tangent
 from ._diffrax import Diffrax as Diffrax
 from ._elementwise import depends as depends
 from ._euler_maruyama import EulerHeun as EulerHeun

@@ -44,6 +44,20 @@ class Chord(Linear):
     moving: Callable[[Array], Linear] = eqx.field(static=True)
 
 
+class Tangent(Linear):
+    r"""The tangent, at this value of it, of a variable whose field is the steeper the further up, and that is not
+    followed beyond a bound: there the field is taken to be what it is at the bound.
+
+    So it is for a voltage that runs away to a spike. A step that comes to the bound stays beyond it.
+
+    **Arguments:** `a` and `b` as for `Linear`, of the tangent, `a` so small that a step along it is finite; and
+
+    - `most`: the bound (unit of y).
+    """
+
+    most: Array
+
+
 class Relaxation(eqx.Module):
     r"""A conditionally linear variable that relaxes, $\dot y = \mathrm{rate}\,(\mathrm{rest} - y)$, the others held.
 

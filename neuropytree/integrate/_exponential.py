@@ -42,7 +42,7 @@ def _advanced(
     turns = jax.tree.leaves(jax.tree.broadcast(field.sequence(), y))
     for turn in sorted(set(turns)):
         mine = [n for n, other in enumerate(turns) if other == turn]
-        coefficients = _coefficients(stepper, field, t, leaves, structure, u, mine)
+        coefficients = coefficients_of(stepper, field, t, leaves, structure, u, mine)
         held = [
             secant(c.fixed, c.moving, leaves[n], dt) if isinstance(c, Chord) else c
             for n, c in zip(mine, coefficients, strict=True)
@@ -56,7 +56,7 @@ def _advanced(
     return jax.tree.unflatten(structure, leaves)
 
 
-def _coefficients(
+def coefficients_of(
     stepper: AbstractStepper,
     field: AbstractField,
     t: Scalar,

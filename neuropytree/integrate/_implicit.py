@@ -17,9 +17,10 @@ class BackwardEuler(AbstractStepper):
 
     Where every variable has declared coefficients that don't depend on the variables, the step is solved in closed
     form, variable by variable. Else by Newton's method: where elements are independent, as in a population, with a
-    small matrix for each element; otherwise with one dense matrix over all of them. Where that doesn't converge the
-    step gives NaN, which `simulate` and `odeint` report. The input is held over the step. Derivatives are those of the
-    solution, by the implicit function theorem.
+    small matrix for each element; otherwise with one dense matrix over all of them; and where that leaves the way from
+    the beginning of the step, along the flow to the root that it leads to. Where neither converges the step gives NaN,
+    which `simulate` and `odeint` report. The input is held over the step. Derivatives are those of the solution, by the
+    implicit function theorem.
 
     **Raises:** `ValueError` at trace time for a field with noise.
 

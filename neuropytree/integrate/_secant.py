@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -33,11 +34,19 @@ def secant(
 
     **Arguments:**
 
-    - `fixed`: the part of the coefficients that doesn't depend on `y`.
-    - `moving`: the other part, at a `y`; that of each element depends on it alone.
-    - `y`: the variable at the beginning of the step.
+    - `fixed`: the part of the coefficients that doesn't depend on `y`, `a` in 1/ms and `b` in the unit of `y` per ms;
+      of the shape of `y`, or one that broadcasts to it.
+    - `moving`: the other part, at a `y`, likewise; that of each element depends on it alone.
+    - `y`: the variable at the beginning of the step, such as a voltage (mV) for each cell; of any shape.
     - `dt`: length of the step (ms).
-    - `extra`: what else moves the variable while it moves to the middle.
+    - `extra`: what else moves the variable while it moves to the middle, such as currents between compartments; it is
+      no part of the line.
+
+    **Returns:** a `Relaxation` of the shape of `y`: $G^*$ as its `rate` (1/ms), and as its `rest` (unit of `y`) where
+    the line vanishes.
+
+    An exponential step along it is one of Rosenbrock's type with a secant in the place of the tangent; the methods with
+    the tangent are in Hochbruck & Ostermann 2010, doi:10.1017/S0962492910000048, section 2.4.
 
     !!! example
 
@@ -53,17 +62,26 @@ def secant(
         ```
     """
     before = moving(y)
-    f = (fixed.a + before.a) * y + (fixed.b + before.b)
-    towards, decay = f, fixed.a + before.a
+    first_a, first_b = fixed.a + before.a, fixed.b + before.b
+    f = first_a * y + first_b
+    towards, decay = f, first_a
     if extra is not None:
         towards, decay = f + (extra.a * y + extra.b), decay + extra.a
-    middle = y + dt / 2 * towards / (1 + jnp.maximum(-decay, 0) * (dt / 2))
+    half = dt / 2 / (1 + jnp.maximum(-decay, 0) * (dt / 2))
+    middle, reach = y + half * towards, jnp.abs(y) + half * jnp.abs(first_b)
     # all of it is needed by what follows: the fence makes it once
-    middle, f, a, b = fence(middle, f, jnp.broadcast_to(fixed.a, y.shape), jnp.broadcast_to(fixed.b, y.shape))
-    there = moving(middle)
-    moved, g, f_there = middle - y, -(a + there.a), (a + there.a) * middle + (b + there.b)
-    slope = (f - f_there) / jnp.where(moved == 0, 1, moved)
+    middle, f, a, b, reach = fence(
+        middle, f, jnp.broadcast_to(fixed.a, y.shape), jnp.broadcast_to(fixed.b, y.shape), reach
+    )
+    # a shorter secant's slope, and all of its derivatives, would be of rounding: then the middle lies on a longer one
+    shortest = jax.lax.stop_gradient(reach) * jnp.finfo(y.dtype).eps ** 0.5
+    moved = middle - y
+    short = jnp.abs(moved) < shortest
+    end = jnp.where(short, y + jnp.where(moved < 0, -shortest, shortest), middle)
+    there = moving(end)
+    length, g, f_end = end - y, -(a + there.a), (a + there.a) * end + (b + there.b)
+    slope = jnp.where(length == 0, g, (f - f_end) / jnp.where(length == 0, 1, length))
+    f_there = jnp.where(short, f - slope * moved, f_end)
     least = jnp.maximum(jnp.minimum(g, 2 * g - 2 / dt), _FLAT[y.dtype.itemsize] / dt)
-    # rounding makes much of the slope of a short secant, on which little depends
-    rate = jnp.clip(jnp.where(moved == 0, g, slope), least, jnp.maximum(least, _STEEP / dt))
+    rate = jnp.clip(slope, least, jnp.maximum(least, _STEEP / dt))
     return Relaxation(rate, middle + f_there / rate)

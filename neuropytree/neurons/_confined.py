@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._types import Scalar, fields_of
-from ..integrate import AbstractField, Linear
+from ..integrate import AbstractField, Tangent
 from ._membrane import AbstractMembrane
 
 _GROWTH = 1e10  # its product with a field of 1e15 mV/ms is still finite in float32
@@ -52,19 +52,24 @@ class Confined(AbstractField):
             return declared
         if declared is None:
             declared = dataclasses.replace(y, **dict.fromkeys(fields_of(y)))
-        return declared if declared.v is not None else dataclasses.replace(declared, v=self._linearised(t, y, u))
+        return (
+            declared
+            if declared.v is not None
+            else dataclasses.replace(declared, v=self._tangent(t, y, u, self.ceiling))
+        )
 
-    def _linearised(self, t: Scalar, y: Any, u: Any) -> Linear:
+    def _tangent(self, t: Scalar, y: Any, u: Any, most: Array) -> Tangent:
         """The voltage linearised in itself, its slope bounded: a step that would grow it more than `_GROWTH`-fold ends
-        with a spike in any case, and exp would overflow."""
+        with a spike in any case, and exp would overflow. Down the tangent gets flatter, and a step that would go e-fold
+        further along it than straight on goes no further than that."""
 
         def own(v: Array) -> Array:
             return self.vector_field(t, dataclasses.replace(y, v=v), u).v
 
         value, slope = jax.jvp(own, (y.v,), (jnp.ones_like(y.v),))
-        bound = jnp.asarray(math.log(_GROWTH) / self.dt, slope.dtype)
+        bound = jnp.where(value < 0, 1, math.log(_GROWTH)).astype(slope.dtype) / self.dt
         slope = jnp.where(slope < bound, slope, bound)
-        return Linear(slope, value - slope * y.v)
+        return Tangent(slope, value - slope * y.v, most)
 
     def sequence(self) -> Any:
         return self.membrane.sequence()

@@ -130,5 +130,5 @@ def test_sizes_that_do_not_divide_are_named():
     w = npt.connect.CSR([0], [0, 1, 1], in_size=2, out_size=3)
     with pytest.raises(ValueError, match="out_size is 3, not a multiple of n = 2"):
         w.split_columns(2)
-    with pytest.raises(ValueError, match="n is 0; expected a positive whole number of parts"):
+    with pytest.raises(ValueError, match="n is 0; expected a whole number of parts from 1"):
         w.split_rows(0)
