@@ -46,7 +46,7 @@ def secant(
     the line vanishes.
 
     An exponential step along it is one of Rosenbrock's type with a secant in the place of the tangent; the methods with
-    the tangent are in Hochbruck & Ostermann 2010, doi:10.1017/S0962492910000048, section 2.4.
+    the tangent are in Hochbruck & Ostermann 2010, doi:10.1017/S0962492910000048.
 
     !!! example
 

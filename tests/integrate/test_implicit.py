@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+from jax.extend.core import jaxprs_in_params
 
 import neuropytree as npt
 from neuropytree._math import exprel2
@@ -235,3 +236,22 @@ def test_second_exponential_function(dtype):
     np.testing.assert_allclose(value, [series(v, 0) for v in xs], rtol=rtol)
     np.testing.assert_allclose(slope, [series(v, 1) for v in xs], rtol=4 * rtol)
     assert np.isfinite(exprel2(jnp.asarray(-1e8, dtype))) and value.dtype == dtype
+
+
+@pytest.mark.parametrize("x64", [False, True], ids=["f32", "f64"])
+def test_the_equations_of_a_population_are_small_systems(x64):
+    """One for each cell; the fast exponential's bits couple none of them. A dense matrix would have (4 n)^2 entries."""
+    n = 100
+    sizes = []
+
+    def look(jaxpr):
+        for eqn in jaxpr.eqns:
+            sizes.extend(v.aval.size for v in eqn.outvars)
+            for inner in jaxprs_in_params(eqn.params):
+                look(inner)
+
+    with jax.enable_x64(x64):
+        cell = npt.neurons.HH(n, stepper=npt.integrate.BackwardEuler())
+        state, tick = cell.init(dt=0.1), npt.Tick.at(0, dt=0.1)
+        look(jax.make_jaxpr(lambda state: cell.step(state, 10.0, tick))(state).jaxpr)
+    assert n <= max(sizes) <= 20 * n

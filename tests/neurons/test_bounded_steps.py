@@ -18,14 +18,14 @@ def spikes(cell, current, dt, duration=200.0):
 
 
 def adaptive(stepper):
-    """Naud and others' cell with initial bursting, of Brette and Gerstner's kind."""
+    """The cell of Brette and Gerstner 2005, doi:10.1152/jn.00686.2005: its currents in pA by r, 30 nS the leak."""
     return npt.neurons.AdExIF(
         1, v_rest=-70.6, v_th=20.0, v_reset=-70.6, v_t=-50.4, delta_t=2.0, a=4.0, b=80.5, tau=281 / 30, tau_w=144.0,
         r=1 / 30, stepper=stepper,
     )  # fmt: skip
 
 
-# by RK4 at .002 ms: the number of spikes in 200 ms
+# the number of spikes in 200 ms, by RK4 at .002 ms and, but for the last, by exact_spikes, in float64
 RUNAWAYS = {
     "AdExIF": (adaptive, 1000.0, 8),
     "ExpIF, cut off far up": (lambda s: npt.neurons.ExpIF(1, v_th=0.0, stepper=s), 20.0, 23),
