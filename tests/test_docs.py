@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import neuropytree as npt
+import neuropytree.testing  # an attribute of it from then on, in whatever order tests are run
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -101,6 +102,10 @@ SHOWN_ELSEWHERE = {
         *("fence", "implementation", "varies", "varies_more", "vary_as", "varying_axes"),
     },
     "neuropytree.record": {"About", "Blocks", "EventList"},
+    "neuropytree.testing": {
+        *("OperatorError", "channel_bank", "connector_bank", "fractional_stepper_bank", "neuron_bank", "node_bank"),
+        *("sde_stepper_bank", "stepper_bank", "surrogate_bank", "synapse_bank"),
+    },
     "neuropytree.visualize": {"rate_plot"},
 }
 

@@ -52,6 +52,7 @@ MADE = {
     "ions.Pool": "what a channel sees of an ion in a step",
     "integrate.Linear": "coefficients that a field computes in a step",
     "integrate.Chord": "coefficients that a field computes in a step",
+    "integrate.Tangent": "coefficients that a field computes in a step",
     "integrate.Relaxation": "coefficients that a field computes in a step",
     "integrate.relaxed": "for steppers of one's own, within a step",
     "integrate.secant": "for steppers of one's own, within a step",
