@@ -191,6 +191,7 @@ def _solve_dense(linear: Callable[[PyTree], PyTree], rhs: PyTree) -> _Solved:
 def _solve_matrix(matrix: Array, right: Array) -> tuple[Array, Array]:
     factors = jax.scipy.linalg.lu_factor(matrix)
     lu, pivots = factors
-    swaps = jnp.sum(pivots != jnp.arange(pivots.shape[-1], dtype=pivots.dtype), -1)
+    places = jnp.broadcast_to(jnp.arange(pivots.shape[-1], dtype=pivots.dtype), pivots.shape)
+    swaps = jnp.sum(pivots != places, -1)
     sign = jnp.prod(jnp.sign(jnp.diagonal(lu, axis1=-2, axis2=-1)), -1) * (1 - 2 * (swaps % 2)).astype(lu.dtype)
     return jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0], sign
